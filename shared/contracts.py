@@ -1,0 +1,152 @@
+"""
+What the event bus carries: one model per detail-type, with ids only and no personal data.
+
+A consumer decides from a consistent read of the lead; the event says what changed and which version of it. The same
+change always carries the same `change_id`.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+SOURCE = "ripen"
+"""The `source` of every event we publish."""
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Change(BaseModel):
+    """What every published change says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    detail_type: ClassVar[str]
+
+    change_id: Id
+    lead_id: Id
+    occurred_at: AwareDatetime
+    version: int = Field(ge=1, description="Version of the item that changed: the lead's, or the handoff's.")
+
+    @property
+    def at(self) -> int:
+        """The instant in whole epoch seconds."""
+        moment: datetime = self.occurred_at
+        return int(moment.timestamp())
+
+
+class BandChanged(Change):
+    """A lead settled in another band, and this is the first we say of it."""
+
+    detail_type = "BandChanged"
+    playbook: Id
+    from_band: str | None = None
+    to_band: str
+    reason: str
+    total: int = Field(description="Milli-points.")
+    grade: Literal["A", "B", "C", "D"]
+    level: int = Field(ge=1, le=4)
+
+
+class LeadQualified(Change):
+    """A lead became MQL. `qualification` counts the times it did."""
+
+    detail_type = "LeadQualified"
+    playbook: Id
+    qualification: int = Field(ge=1)
+    priority: Literal["high", "standard"]
+    reason: str
+    total: int = Field(description="Milli-points.")
+
+
+class LeadUnqualified(Change):
+    """A lead stopped being MQL before sales accepted it."""
+
+    detail_type = "LeadUnqualified"
+    playbook: Id
+    qualification: int = Field(ge=1)
+    reason: str
+
+
+class ConfirmationRequested(Change):
+    """An unproven source asked for mail to the lead's address; the address must be confirmed first."""
+
+    detail_type = "ConfirmationRequested"
+
+
+class HandoffChange(Change):
+    """What every change of a handoff says."""
+
+    handoff: int = Field(ge=1, description="The qualification it answers.")
+
+
+class HandoffCreated(HandoffChange):
+    """Sales has a lead to call."""
+
+    detail_type = "HandoffCreated"
+    priority: Literal["high", "standard"]
+    owner: Id
+    reason: str
+
+
+class HandoffAccepted(HandoffChange):
+    """A rep took the lead: it is SQL now and marketing mail pauses."""
+
+    detail_type = "HandoffAccepted"
+    by: Id
+
+
+class HandoffContacted(HandoffChange):
+    """A rep logged a call, mail or meeting."""
+
+    detail_type = "HandoffContacted"
+    by: Id
+    means: Literal["call", "mail", "meeting"]
+
+
+class HandoffRejected(HandoffChange):
+    """A rep sent the lead back, with a reason of the playbook."""
+
+    detail_type = "HandoffRejected"
+    by: Id
+    reason_code: Id
+
+
+class HandoffClosed(HandoffChange):
+    """The handoff ended: won, lost, or the lead stopped qualifying before anybody took it."""
+
+    detail_type = "HandoffClosed"
+    outcome: Literal["won", "lost", "unqualified"]
+    by: Id
+
+
+class SlaWarned(HandoffChange):
+    """A clock is about to run out."""
+
+    detail_type = "SlaWarned"
+    clock: Id
+    due_at: AwareDatetime
+
+
+class SlaBreached(HandoffChange):
+    """A clock ran out; `escalated_to` was told."""
+
+    detail_type = "SlaBreached"
+    clock: Id
+    due_at: AwareDatetime
+    escalated_to: Id
+
+
+CHANGES: tuple[type[Change], ...] = (
+    BandChanged,
+    LeadQualified,
+    LeadUnqualified,
+    ConfirmationRequested,
+    HandoffCreated,
+    HandoffAccepted,
+    HandoffContacted,
+    HandoffRejected,
+    HandoffClosed,
+    SlaWarned,
+    SlaBreached,
+)
+"""Every detail-type we publish, in the order a lead meets them."""

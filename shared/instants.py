@@ -1,0 +1,42 @@
+"""
+Instants as whole epoch seconds, and their one text form.
+
+Every rule counts time in whole seconds since 1970 (UTC); every message, API answer and item that a person reads
+carries the same instant as `2026-01-05T09:00:00Z`. Nothing here reads a clock.
+"""
+
+from datetime import UTC, datetime
+
+from shared.errors import NaiveTimeError
+
+SECOND = 1
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+EARLIEST = 631_152_000
+"""1990-01-01T00:00:00Z. A client time before it is a broken clock (many devices boot in 1970 or 1980)."""
+
+
+def parse_instant(text: str) -> int:
+    """
+    Read an ISO 8601 time with a zone as whole epoch seconds; fractions are dropped.
+
+    Raises:
+        NaiveTimeError: The text carries no zone. The sender must add one; do not guess.
+        ValueError: The text is no ISO 8601 time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise NaiveTimeError(text)
+    return int(moment.timestamp() // 1)
+
+
+def instant_text(instant: int) -> str:
+    """Return the instant as `YYYY-MM-DDTHH:MM:SSZ`, which sorts as it runs."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_day(instant: int) -> int:
+    """Return the number of the UTC day the instant lies in, counted from 1970-01-01."""
+    return instant // DAY

@@ -1,0 +1,87 @@
+"""
+Names of the one table: keys, indexes, attributes. Infrastructure, adapters and tests import them from here.
+
+`docs/access-patterns.md` has the chart with every query and its caller.
+"""
+
+from shared.instants import HOUR, instant_text
+
+SCHEMA = 1
+"""Version of the item shapes; every item carries it as `schema`."""
+
+PK = "PK"
+SK = "SK"
+TTL = "expires_at"
+VERSION = "version"
+
+DUE_INDEX = "due"
+DUE_KEY = "due_key"
+DUE_AT = "due_at"
+DUE_ATTEMPTS = "due_attempts"
+DUE_SHARDS = 8
+"""Partitions per kind of the due index: 8 x 1,000 write units a second is more than one region's default table quota."""
+
+RANK_INDEX = "rank"
+RANK_KEY = "rank_key"
+RANK_BOUND = "rank_bound"
+
+SETTLE = "settle"
+SLA = "sla"
+NURTURE = "nurture"
+CLAIM = "claim"
+OUTBOX = "outbox"
+
+LEAD_SK = "LEAD"
+ADDRESS_SK = "ADDR"
+EVENTS_PREFIX = "EVENTS#"
+CHANGE_PREFIX = "CHANGE#"
+HANDOFF_PREFIX = "HANDOFF#"
+TRACK_PREFIX = "TRACK#"
+SEND_PREFIX = "SEND#"
+
+
+def lead_pk(lead_id: str) -> str:
+    return f"LEAD#{lead_id}"
+
+
+def lead_id_of(pk: str) -> str:
+    return pk.removeprefix("LEAD#")
+
+
+def address_pk(address_hash: str) -> str:
+    return f"ADDR#{address_hash}"
+
+
+def events_sk(received_at: int, message_id: str) -> str:
+    """Sort key of the timeline item of one message: by hour, so a redelivered message meets its own item."""
+    return f"{EVENTS_PREFIX}{instant_text(received_at - received_at % HOUR)[:13]}#{message_id}"
+
+
+def change_sk(at: int, unique: str) -> str:
+    """Sort key of a change: by time, then by what makes it unique (the lead's version, or the handoff's)."""
+    return f"{CHANGE_PREFIX}{instant_text(at)}#{unique}"
+
+
+def handoff_sk(number: int) -> str:
+    return f"{HANDOFF_PREFIX}{number:06d}"
+
+
+def track_sk(track: str) -> str:
+    return f"{TRACK_PREFIX}{track}"
+
+
+def send_sk(track: str, rotation: int, step: int) -> str:
+    return f"{SEND_PREFIX}{track}#{rotation:06d}#{step:03d}"
+
+
+def shard(lead_id: str) -> int:
+    """Shard of a lead in the due and rank indexes; lead ids are uniform, so their tail is."""
+    return sum(lead_id[-4:].encode()) % DUE_SHARDS
+
+
+def due_key(kind: str, shard_number: int) -> str:
+    return f"{kind}#{shard_number}"
+
+
+def rank_key(band: str, shard_number: int) -> str:
+    return f"{band}#{shard_number}"
