@@ -48,7 +48,17 @@ def home(kind: str, value: str, secret: str) -> str:
         value: The identifier; an address already through `normal_email`.
         secret: The stage's identity secret.
     """
-    return _keyed(secret, f"{kind}#{value}", 10)
+    return _keyed(secret, _named(kind, value), 10)
+
+
+def _named(kind: str, value: str) -> str:
+    """An address's home is the beginning of its hash, so who holds the hash can find the home."""
+    return f"address#{value}" if kind == EMAIL else f"{kind}#{value}"
+
+
+def identity_text(kind: str, value: str, secret: str) -> str:
+    """Return the identity as a lead lists it: an address only by its hash."""
+    return f"{kind}#{address_hash(value, secret) if kind == EMAIL else value}"
 
 
 def address_hash(address: str, secret: str) -> str:

@@ -84,3 +84,131 @@ def queue_message(source: Source, received_at: int, events: list[LeadEvent]) -> 
         "source": source,
         "events": [event.to_json() for event in events],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """
+    The value of one profile field, and what decides which of two values stays.
+
+    `at` is the event time of a proven value (the later wins) and the receive time of an unproven one (the earlier
+    wins, and any proven value beats it): what a browser says fills an empty field and changes none.
+    """
+
+    value: Any
+    at: int
+    key: str
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """That an event matched a rule at an instant. Facts of a rule sort by (time, event)."""
+
+    at: int
+    event: str
+    asset: str = ""
+    verdict: Verdict = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """
+    One identity of a lead: its home, and the first and last event time that named it.
+
+    `shared` marks a device that several people claimed: each of their events must then look at the claims.
+    """
+
+    home: str
+    first: int
+    last: int
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    What we last decided, and what we last said, about a lead. History, not an input of any score.
+
+    `band` and `qualification` are what holds; `announced_band` and `announced_qualification` are what the bus was told.
+    They differ after history was imported: the lead's next own event announces.
+    """
+
+    at: int = 0
+    band: str | None = None
+    announced_band: str | None = None
+    stage: str = "lead"
+    qualified: bool = False
+    qualification: int = 0
+    announced_qualification: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """
+    One person: a set of facts and registers, and what was settled from them.
+
+    Everything but `settled`, `version` and the due instant is a join of what the events said: applying events, in any
+    order and number, is a union.
+    """
+
+    lead_id: str
+    version: int = 0
+    identities: Mapping[str, Naming] = field(default_factory=dict)
+    """By `user#u1`, `anon#a1` or `email#<address hash>`."""
+    profile: Mapping[str, Register] = field(default_factory=dict)
+    facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+    """By filing name of the rule (its id and the hash of its pattern and counting)."""
+    days: frozenset[int] = frozenset()
+    """UTC days with activity of the lead's own, newest 400."""
+    first_seen: int = 0
+    filed: str = ""
+    """Hash of the filing names in force when the facts were filed; another one means: rebuild from the timeline."""
+    complete_since: int = 0
+    """Instant before which the timeline could no longer say what a changed rule would have matched; 0 is never."""
+    settled: Settled = Settled()
+    due_at: int | None = None
+    asked_at: int = 0
+    """Newest receive time at which an unproven source asked for mail to this lead's address."""
+
+    def value(self, name: str) -> Any:
+        """Return the profile field's value, or None."""
+        register = self.profile.get(name)
+        return None if register is None else register.value
+
+    def proven(self, name: str) -> bool:
+        """Tell whether a source that proves said the field's value."""
+        register = self.profile.get(name)
+        return register is not None and register.proven
+
+    @property
+    def address_hash(self) -> str | None:
+        """The name of the address item of the lead's current mail address, or None without one."""
+        address = self.value("address")
+        return None if address is None else str(address)
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """Every partition that can hold items of this lead: its own, and the homes of its identities."""
+        return tuple(dict.fromkeys([self.lead_id, *(naming.home for naming in self.identities.values())]))
+
+    @property
+    def newest_fact_at(self) -> int:
+        """Event time of the newest fact; 0 without facts."""
+        return max((facts[-1].at for facts in self.facts.values() if facts), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """
+    An identity's home that is not a lead itself: it names the lead.
+
+    An anonymous id can name several people over time; `claims` are (event time, lead id) of who said they were behind
+    it, newest 8, and decide by event time.
+    """
+
+    home: str
+    alias_of: str
+    claims: tuple[tuple[int, str], ...] = ()
+    version: int = 0

@@ -1,0 +1,134 @@
+"""
+Read leads back: ranked, one, by address, and what was settled when.
+
+Trigger  HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, POST /v1/leads/lookup (bearer admin key)
+Reads    lead, alias, timeline, change, handoff and enrollment items, the rank index
+Writes   nothing
+Emits    nothing
+Repeats  safe: read only
+"""
+
+import base64
+import json
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.leads.reading import folded, ranked
+from functions.leads.view import history_view, lead_view, ranked_view
+from shared.aws import lead_views
+from shared.aws.leads import get_lead
+from shared.aws.secret_values import identity_secret, signing_secret
+from shared.aws.timeline import recent_events
+from shared.bundle import playbook_document
+from shared.errors import InvalidInputError, NaiveTimeError
+from shared.identity import EMAIL, home, normal_email
+from shared.instants import parse_instant
+from shared.keys import key_kind
+from shared.lead import Lead
+from shared.rules.model import BANDS, ScoringModel, scoring_model
+
+LIMIT = 200
+"""Most leads one page lists."""
+
+
+@cache
+def model() -> ScoringModel:
+    """The scoring part of the playbook this deployment runs."""
+    return scoring_model(playbook_document())
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one API request. Errors are `{"code", "message"}`."""
+    _ = context
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    scheme, _space, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or key_kind(token.strip(), signing_secret()) != "admin":
+        return _answer(401, _error("unauthorized", "send Authorization: Bearer <admin key>"))
+    try:
+        return _answer(*_respond(event))
+    except InvalidInputError as error:
+        return _answer(400, _error("invalid_input", str(error)))
+
+
+def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    query = event.get("queryStringParameters") or {}
+    path = event["rawPath"].rstrip("/")
+    now = _as_of(query)
+    if event["requestContext"]["http"]["method"] == "POST":
+        address = _address(event)
+        return _one(home(EMAIL, address, identity_secret()), now)
+    if path.endswith("/v1/leads"):
+        band = query.get("band")
+        if band is not None and band not in BANDS:
+            raise InvalidInputError("band", f"must be one of {', '.join(BANDS)}")
+        best = ranked((band,) if band else BANDS, _limit(query), model(), now)
+        return 200, ranked_view(best, now)
+    lead_id = (event.get("pathParameters") or {})["id"]
+    if path.endswith("/history"):
+        lead = get_lead(lead_id)
+        return (404, _no_lead()) if lead is None else (200, history_view(lead, lead_views.changes(lead)))
+    return _one(lead_id, now)
+
+
+def _one(lead_id: str, now: int) -> tuple[int, dict[str, Any]]:
+    lead = get_lead(lead_id)
+    if lead is None:
+        return 404, _no_lead()
+    then: Lead | None = lead
+    if now < max(lead.settled.at, lead.newest_fact_at):
+        then = folded(lead, model(), now)
+    if then is None:
+        newest = lead_views.newest_change_before(lead, now)
+        gone = _error("gone", "as_of lies before the oldest event the timeline still holds")
+        return 410, gone | {"newest_change_before": newest}
+    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20), model(), now)
+
+
+def _as_of(query: dict[str, str]) -> int:
+    said = query.get("as_of")
+    if said is None:
+        return int(time.time())
+    try:
+        return parse_instant(said.replace(" ", "+"))
+    except (NaiveTimeError, ValueError) as error:
+        raise InvalidInputError("as_of", "must be a time with a zone, as in 2026-01-05T09:00:00Z") from error
+
+
+def _limit(query: dict[str, str]) -> int:
+    said = query.get("limit", "20")
+    if not (said.isascii() and said.isdigit() and 1 <= int(said[:4]) <= LIMIT and len(said) <= 3):
+        raise InvalidInputError("limit", f"must be a whole number from 1 to {LIMIT}")
+    return int(said)
+
+
+def _address(event: dict[str, Any]) -> str:
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        body = base64.b64decode(body).decode(errors="replace")
+    try:
+        said = json.loads(body)
+    except ValueError as error:
+        raise InvalidInputError("body", 'must be JSON, as in {"email": "ada@example.com"}') from error
+    address = said.get("email") if isinstance(said, dict) else None
+    if not isinstance(address, str) or "@" not in address:
+        raise InvalidInputError("email", "must be a mail address")
+    return normal_email(address)
+
+
+def _no_lead() -> dict[str, Any]:
+    return _error("not_found", "no such lead")
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message}
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False),
+    }

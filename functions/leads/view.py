@@ -1,0 +1,124 @@
+"""Leads as the API shows them: points with three decimals, instants as text, lines that add up to the total."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.instants import instant_text
+from shared.lead import Lead, LeadEvent
+from shared.rules.horizon import next_change_at
+from shared.rules.model import ScoringModel
+from shared.rules.scoring import Evaluation, evaluate
+
+HIDDEN = frozenset({"address", "sales"})
+"""Registers that are not profile fields of the person."""
+
+
+def score_view(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the score; every number is points, exact to the milli-point."""
+    return {
+        "total": evaluation.total / 1000,
+        "fit": evaluation.fit / 1000,
+        "engagement": evaluation.engagement / 1000,
+        "grade": evaluation.grade,
+        "level": evaluation.level,
+        "band": evaluation.band,
+        "lines": [
+            {
+                "rule": line.rule,
+                "label": line.label,
+                "kind": line.kind,
+                "points": line.points / 1000,
+                "facts": line.facts,
+                "decayed_from": None if line.decayed_from is None else line.decayed_from / 1000,
+            }
+            for line in evaluation.lines
+        ],
+    }
+
+
+def lead_view(
+    lead: Lead,
+    companions: Mapping[str, Sequence[Mapping[str, Any]]],
+    recent: Sequence[LeadEvent],
+    model: ScoringModel,
+    now: int,
+) -> dict[str, Any]:
+    """Return one lead as the API shows it, evaluated at `now`."""
+    due = next_change_at(lead, model, now)
+    score = score_view(evaluate(lead, model, now))
+    return {
+        **_head(lead),
+        "as_of": instant_text(now),
+        "identities": sorted(lead.identities),
+        "profile": {
+            name: {"value": register.value, "proven": register.proven}
+            for name, register in sorted(lead.profile.items())
+            if name not in HIDDEN
+        },
+        "score": score | {"next_change_at": None if due is None else instant_text(due)},
+        "playbook": model.bundle,
+        "first_seen": instant_text(lead.first_seen),
+        "complete_since": instant_text(lead.complete_since) if lead.complete_since else None,
+        "handoffs": [_companion(item) for item in companions["handoffs"]],
+        "enrollments": [_companion(item) for item in companions["enrollments"]],
+        "sends": [_companion(item) for item in companions["sends"]],
+        "recent": [
+            {
+                "event_id": event.event_id,
+                "name": event.name,
+                "occurred_at": instant_text(event.occurred_at),
+                "source": event.source,
+                "verdict": event.verdict,
+                "properties": dict(event.properties),
+            }
+            for event in recent
+        ],
+    }
+
+
+def ranked_view(best: Sequence[tuple[Lead, Evaluation]], now: int) -> dict[str, Any]:
+    """Return the ranking as the API shows it."""
+    return {
+        "as_of": instant_text(now),
+        "leads": [
+            {
+                **_head(lead),
+                "name": " ".join(str(part) for name in ("first_name", "last_name") if (part := lead.value(name))),
+                "company": lead.value("company"),
+                "title": lead.value("title"),
+                "score": score_view(evaluation),
+            }
+            for lead, evaluation in best
+        ],
+    }
+
+
+def history_view(lead: Lead, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was settled when, oldest first."""
+    return {"lead_id": lead.lead_id, "changes": [dict(change) for change in changes]}
+
+
+def _head(lead: Lead) -> dict[str, Any]:
+    settled = lead.settled
+    return {
+        "lead_id": lead.lead_id,
+        "version": lead.version,
+        "settled": {
+            "band": settled.band,
+            "stage": settled.stage,
+            "at": instant_text(settled.at),
+            "reason": settled.reason,
+            "qualification": settled.qualification,
+            "unannounced": settled.announced_band != settled.band
+            or (settled.qualified and settled.announced_qualification != settled.qualification),
+        },
+    }
+
+
+_KEYS = frozenset({"PK", "SK", "schema", "due_key", "due_attempts"})
+
+
+def _companion(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: sorted(value) if isinstance(value, set) else value for name, value in item.items() if name not in _KEYS
+    }

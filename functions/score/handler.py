@@ -1,0 +1,51 @@
+"""
+Apply what leads did to their facts, settle them, and record what changed.
+
+Trigger  queue `events`: lead events, settle messages of the decay sweep, handoff changes from the bus
+Reads    lead and alias items; a timeline only to rebuild
+Writes   timeline, lead, alias, change and address items
+Emits    BandChanged, LeadQualified, LeadUnqualified, ConfirmationRequested, through the outbox
+Repeats  safe: facts are a set keyed by event id, timeline items by message id, leads by version
+"""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.score.messages import Message, read_message
+from functions.score.writing import apply_messages
+from shared.bundle import playbook_document
+from shared.rules.model import ScoringModel, scoring_model
+from shared.telemetry import logger, metrics
+
+TRIES = 6
+"""Rounds of load, apply and write before a contended lead goes back to the queue."""
+
+
+@cache
+def model() -> ScoringModel:
+    """The scoring part of the playbook this deployment runs."""
+    return scoring_model(playbook_document())
+
+
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle a batch of queue messages; only those that failed are delivered again."""
+    _ = context
+    messages: list[Message] = []
+    failed: list[str] = []
+    for record in event["Records"]:
+        try:
+            messages.append(read_message(record))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.error("message is not ours", message_id=record["messageId"], problem=type(error).__name__)
+            failed.append(record["messageId"])
+    pending = messages
+    for _round in range(TRIES):
+        if not pending:
+            break
+        pending = apply_messages(pending, model())
+    failed.extend(message.message_id for message in pending)
+    metrics.add_metric("EventsScored", "Count", sum(len(message.events) for message in messages))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,0 +1,70 @@
+"""What arrives on the `events` queue, as plain values: lead events, settle requests, handoff changes from the bus."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from shared.instants import parse_instant
+from shared.lead import LeadEvent, Source
+
+OUTCOME_EVENTS = {
+    "HandoffAccepted": "Lead Accepted",
+    "HandoffRejected": "Lead Rejected",
+    "HandoffContacted": "Lead Contacted",
+}
+"""Bus events that tell the lead what sales did, and the name the lead's timeline gives them."""
+
+CLOSING_EVENTS = {"won": "Lead Won", "lost": "Lead Lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One queue message: events of leads, or leads to settle at `as_of`."""
+
+    message_id: str
+    as_of: int
+    source: Source
+    events: tuple[LeadEvent, ...] = ()
+    settle: tuple[str, ...] = ()
+
+
+def read_message(record: Mapping[str, Any]) -> Message:
+    """Read one SQS record. Raises KeyError, TypeError or ValueError when the message is not one of ours."""
+    body = json.loads(record["body"])
+    message_id = str(record["messageId"])
+    if "detail-type" in body:
+        return _from_bus(message_id, body)
+    if "settle" in body:
+        return Message(message_id, parse_instant(body["as_of"]), "system", settle=tuple(map(str, body["settle"])))
+    source = body["source"]
+    if source not in get_args(Source):
+        raise ValueError("source")
+    received_at = parse_instant(body["received_at"])
+    events = tuple(LeadEvent.from_json(said, source=source, received_at=received_at) for said in body["events"])
+    for event in events:
+        if not (event.lead_id or event.email or event.user_id or event.anonymous_id):
+            raise ValueError("identity")
+        if event.lead_id and source != "system":
+            raise ValueError("lead_id")
+    return Message(message_id, received_at, source, events)
+
+
+def _from_bus(message_id: str, body: Mapping[str, Any]) -> Message:
+    """A handoff change becomes an event of the lead; its id is the change's, so a copy from the bus is a duplicate."""
+    detail = body["detail"]
+    at = parse_instant(detail["occurred_at"])
+    name = CLOSING_EVENTS.get(detail.get("outcome", "")) or OUTCOME_EVENTS.get(body["detail-type"])
+    if name is None:
+        return Message(message_id, at, "system")
+    properties = {key: detail[key] for key in ("handoff", "reason_code", "means") if key in detail}
+    event = LeadEvent(
+        event_id=str(detail["change_id"])[:100],
+        name=name,
+        occurred_at=at,
+        received_at=at,
+        source="system",
+        lead_id=str(detail["lead_id"]),
+        properties=properties,
+    )
+    return Message(message_id, at, "system", (event,))

@@ -1,0 +1,221 @@
+"""One round of the score function: timeline first, then load, apply, settle, and write what belongs together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from functions.score.messages import Message
+from shared.aws import addresses, leads, timeline
+from shared.aws.outbox import change_item
+from shared.aws.secret_values import identity_secret
+from shared.errors import ConflictError
+from shared.identity import address_hash, home, identity_text
+from shared.lead import Alias, Lead, LeadEvent
+from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
+from shared.rules.facts import refiled
+from shared.rules.model import ScoringModel
+from shared.rules.people import named
+from shared.rules.settling import Settlement, is_fresh, settle
+from shared.telemetry import logger
+
+YES = frozenset({True, "true", "yes", "on", "1"})
+NO = frozenset({False, "false", "no", "off", "0"})
+"""What the `consent` trait may say; anything else says nothing."""
+
+
+@dataclass(slots=True)
+class Touched:
+    """What one round did to one lead: the latest instant, and what kinds of cause it had."""
+
+    as_of: int = 0
+    fresh: bool = False
+    own: bool = False
+    asked_at: int = 0
+    swept: bool = False
+
+
+def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Message]:
+    """
+    Apply the messages once.
+
+    Returns: The messages that touch a lead somebody else wrote meanwhile; apply them again.
+    """
+    arrived = {message.message_id: [_addressed(event) for event in message.events] for message in messages}
+    timeline.put_events(_timeline_items(messages, arrived))
+    every = sorted(
+        (each for events in arrived.values() for each in events),
+        key=lambda each: (each.event.occurred_at, each.event.event_id),
+    )
+    workspace = Workspace()
+    workspace.add(leads.load({lead_id for message in messages for lead_id in message.settle}))
+    while missing := wanted(every, workspace):
+        workspace.add(leads.load(missing))
+    owners, touched = _apply(every, workspace, model)
+    for message in messages:
+        for lead_id in message.settle:
+            lead = workspace.lead_at(lead_id)
+            if lead is not None:
+                workspace.link(lead.lead_id)
+                mark = touched.setdefault(lead.lead_id, Touched())
+                mark.as_of = max(mark.as_of, message.as_of)
+                mark.swept = True
+    _rebuild(workspace, model)
+    lost = _write(workspace, touched, model)
+    return [message for message in messages if lost & _homes(message, arrived[message.message_id], owners, workspace)]
+
+
+def _addressed(event: LeadEvent) -> Addressed:
+    secret = identity_secret()
+    names = tuple(Name(identity_text(kind, value, secret), home(kind, value, secret)) for kind, value in named(event))
+    return Addressed(event, names, address_hash(event.email, secret) if event.email else None)
+
+
+def _timeline_items(messages: Sequence[Message], arrived: dict[str, list[Addressed]]) -> list[dict[str, Any]]:
+    items = []
+    for message in messages:
+        by_home: dict[str, list[LeadEvent]] = {}
+        for each in arrived[message.message_id]:
+            by_home.setdefault(each.home, []).append(each.event)
+        items.extend(
+            timeline.timeline_item(place, message.message_id, message.source, message.as_of, events)
+            for place, events in sorted(by_home.items())
+        )
+    return items
+
+
+def _apply(
+    every: Iterable[Addressed], workspace: Workspace, model: ScoringModel
+) -> tuple[dict[str, str], dict[str, Touched]]:
+    """Apply the events, oldest first; return the lead of each event id, and what was done to each lead."""
+    owners: dict[str, str] = {}
+    touched: dict[str, Touched] = {}
+    for each in every:
+        while missing := wanted([each], workspace):
+            workspace.add(leads.load(missing))
+        lead_id = attribute(each, workspace, model)
+        if lead_id is None:
+            logger.info("event of a lead that is gone", event_name=each.event.name)
+            continue
+        owners[each.event.event_id] = lead_id
+        mark = touched.setdefault(lead_id, Touched())
+        mark.as_of = max(mark.as_of, each.event.received_at)
+        mark.fresh |= is_fresh(each.event)
+        mark.own |= each.event.source != "system"
+        _record_consent(each, workspace, mark)
+    return owners, touched
+
+
+def _record_consent(each: Addressed, workspace: Workspace, mark: Touched) -> None:
+    """What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail."""
+    said = each.event.traits.get("consent")
+    consent = None if isinstance(said, dict | list) else True if said in YES else False if said in NO else None
+    if each.address is None:
+        return
+    received_at = each.event.received_at
+    if each.event.source == "public":
+        if consent and is_fresh(each.event):
+            mark.asked_at = max(mark.asked_at, received_at)
+        return
+    known = workspace.stored.get(each.names[0].home)
+    proven = isinstance(known, Lead) and known.proven("address") and known.address_hash == each.address
+    if consent is not None or not proven:
+        addresses.record_consent(
+            each.address,
+            proven_at=received_at,
+            opted_in_at=received_at if consent is True else None,
+            stopped_at=received_at if consent is False else None,
+        )
+
+
+def _rebuild(workspace: Workspace, model: ScoringModel) -> None:
+    """File again, from the timeline, the leads whose rules or whose share of a device changed."""
+    for group in workspace.together:
+        for home_id in sorted(group):
+            lead = workspace.now.get(home_id)
+            if not isinstance(lead, Lead):
+                continue
+            if home_id in workspace.rebuild or lead.filed not in ("", model.filed):
+                workspace.now[home_id] = _refiled(lead, workspace, model)
+            elif lead.filed == "":
+                workspace.now[home_id] = replace(lead, filed=model.filed)
+
+
+def _refiled(lead: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
+    unknown = [place for place in lead.homes if place not in workspace.now]
+    entries = {**workspace.now, **(leads.load(unknown) if unknown else {})}
+    mine, others = share(lead, {place: timeline.events_at(place) for place in lead.homes}, entries)
+    return refiled(lead, timeline.newest_first(mine), others, model)
+
+
+def _write(workspace: Workspace, touched: dict[str, Touched], model: ScoringModel) -> set[str]:
+    """Settle and write each group of homes that change together; return the homes somebody else was faster with."""
+    lost: set[str] = set()
+    for group in workspace.together:
+        written: list[Lead | Alias] = []
+        changes: list[dict[str, Any]] = []
+        bounds: dict[str, int] = {}
+        for home_id in sorted(group):
+            entry = workspace.now.get(home_id)
+            before = workspace.stored.get(home_id)
+            if isinstance(entry, Lead):
+                mark = touched.get(home_id, Touched())
+                settlement = settle(entry, model, mark.as_of, fresh=mark.fresh, own=mark.own, swept=mark.swept)
+                asked = _asked(settlement, mark)
+                entry = replace(settlement.lead, asked_at=max(entry.asked_at, mark.asked_at))
+                bounds[home_id] = settlement.evaluation.bound
+                if entry != before:
+                    entry = replace(entry, version=entry.version + 1)
+                    changes.extend(_changes(settlement, entry))
+                    changes.extend(asked)
+                    written.append(entry)
+            elif isinstance(entry, Alias) and entry != before:
+                written.append(replace(entry, version=entry.version + 1))
+        if not written:
+            continue
+        seen = {home_id: entry.version for home_id in group if (entry := workspace.stored.get(home_id)) is not None}
+        try:
+            leads.save(written, seen, changes, bounds)
+        except ConflictError:
+            lost |= group
+    return lost
+
+
+def _changes(settlement: Settlement, entry: Lead) -> list[dict[str, Any]]:
+    at = entry.settled.at
+    return [
+        change_item(
+            lead_id=entry.lead_id,
+            at=at,
+            unique=f"{entry.version:08d}#{said.detail_type}",
+            detail_type=said.detail_type,
+            detail={"version": entry.version, **said.detail},
+            silent=said.silent,
+            record={"lines": [[line.rule, line.points, line.facts] for line in settlement.evaluation.lines]},
+        )
+        for said in settlement.announcements
+    ]
+
+
+def _asked(settlement: Settlement, mark: Touched) -> list[dict[str, Any]]:
+    """Ask for a confirmation mail when an unproven source asked for mail to an address nobody has proved."""
+    lead = settlement.lead
+    if mark.asked_at <= lead.asked_at or lead.proven("address") or lead.address_hash is None:
+        return []
+    version = lead.version + 1
+    return [
+        change_item(
+            lead_id=lead.lead_id,
+            at=mark.asked_at,
+            unique=f"{version:08d}#ConfirmationRequested",
+            detail_type="ConfirmationRequested",
+            detail={"version": version},
+        )
+    ]
+
+
+def _homes(message: Message, arrived: Sequence[Addressed], owners: dict[str, str], workspace: Workspace) -> set[str]:
+    """Return every home the message had a part in."""
+    places = {name.home for each in arrived for name in each.names}
+    places |= {owners[each.event.event_id] for each in arrived if each.event.event_id in owners}
+    places |= {lead.lead_id for lead_id in message.settle if (lead := workspace.lead_at(lead_id)) is not None}
+    return places

@@ -1,0 +1,75 @@
+"""
+The CDK application: `cdk deploy --all -c stage=prod`. The only reader of context and of the target account.
+
+Two stacks a stage: what must outlive a deployment, and what works on it.
+"""
+
+import os
+from dataclasses import replace
+
+import aws_cdk as cdk
+
+from infra import acknowledgements
+from infra.stages import STAGES, Stage
+from infra.stateful_stack import StatefulStack
+from infra.stateless_stack import StatelessStack
+
+
+class UnknownStageError(ValueError):
+    """The context names no stage we have, or none at all."""
+
+
+def stage_of(app: cdk.App) -> Stage:
+    """
+    Return the stage that `-c stage=` names, with the two addresses only a running embedded AWS knows.
+
+    Raises:
+        UnknownStageError: no such stage; the message lists them.
+    """
+    name = app.node.try_get_context("stage")
+    if name not in STAGES:
+        raise UnknownStageError(f"say which stage: -c stage=NAME with one of {', '.join(STAGES)} (given: {name})")
+    stage = STAGES[name]
+    return replace(
+        stage,
+        public_url=app.node.try_get_context("public_url") or stage.public_url,
+        slack_api_url=app.node.try_get_context("slack_api_url") or stage.slack_api_url,
+    )
+
+
+def add_stacks(app: cdk.App, stage: Stage) -> tuple[StatefulStack, StatelessStack]:
+    """Add the stage's two stacks to the app."""
+    account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")
+    environment = cdk.Environment(account=account, region=region)
+    stateful = StatefulStack(
+        app,
+        f"ripen-{stage.name}-stateful",
+        stage=stage,
+        env=environment,
+        termination_protection=stage.keeps_data,
+        description=f"Ripen {stage.name}: table, secrets, mail identity",
+    )
+    stateless = StatelessStack(
+        app,
+        f"ripen-{stage.name}-stateless",
+        stage=stage,
+        state=stateful,
+        env=environment,
+        description=f"Ripen {stage.name}: API, queues, functions, bus, schedules",
+    )
+    for stack in (stateful, stateless):
+        cdk.Tags.of(stack).add("application", "ripen")
+        cdk.Tags.of(stack).add("stage", stage.name)
+    if stage.security_checks:
+        acknowledgements.check(app, stateful=stateful, stateless=stateless)
+    return stateful, stateless
+
+
+def main() -> None:
+    app = cdk.App()
+    add_stacks(app, stage_of(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The embedded AWS: the same CDK application, deployed to an emulator on this machine."""

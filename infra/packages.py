@@ -1,0 +1,124 @@
+"""
+What is shipped: the files of each function's package, and the layer of third-party packages.
+
+A package holds the function's own folder, the shared code and the compiled playbook, by allow-list: an edit of a test
+or of another function changes no package. Nothing here needs Docker.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+from uv import find_uv_bin
+
+from shared import bundle
+from shared.playbook import compile_playbook
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "runtime.txt"
+
+COMPILE_TIME_ONLY = "shared/playbook"
+"""Start of what only the compilation of a playbook needs: the documents, YAML, models a cold start must not pay."""
+
+PYTHON = "3.13"
+PLATFORM = "aarch64-manylinux2014"
+
+
+def function_names() -> tuple[str, ...]:
+    """Return the name of every function folder."""
+    return tuple(sorted(handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py")))
+
+
+def package_files(name: str, playbook: str) -> dict[str, bytes]:
+    """Return the files of the function's package: path within it to content."""
+    found = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in _source_files(name)}
+    found[f"shared/{bundle.FILE}"] = _compiled(playbook)
+    return found
+
+
+def _source_files(name: str) -> Iterator[Path]:
+    yield ROOT / "functions" / "__init__.py"
+    for folder in (ROOT / "functions" / name, ROOT / "shared"):
+        for path in sorted(folder.rglob("*")):
+            place = path.relative_to(ROOT).as_posix()
+            generated = "__pycache__" in path.parts or path.name == bundle.FILE
+            if path.is_file() and not generated and not place.startswith(COMPILE_TIME_ONLY):
+                yield path
+
+
+@cache
+def _compiled(playbook: str) -> bytes:
+    document = compile_playbook(ROOT / "shared" / "playbooks" / f"{playbook}.yaml")
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@cache
+def _workshop() -> Path:
+    """Return a folder that lives as long as this synthesis."""
+    folder = tempfile.TemporaryDirectory(prefix="ripen-packages-")
+    _KEPT_ALIVE.append(folder)
+    return Path(folder.name)
+
+
+_KEPT_ALIVE: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def function_code(name: str, playbook: str) -> lambda_.Code:
+    """Return the function's package as an asset, named by its content."""
+    folder = _workshop() / playbook / name
+    for place, content in package_files(name, playbook).items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return lambda_.Code.from_asset(str(folder))
+
+
+@jsii.implements(cdk.ILocalBundling)
+class LockedWheels:
+    """Unpacks the locked wheels of the target platform, whatever machine this is."""
+
+    def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
+        target = Path(output_dir, "python")
+        subprocess.run(
+            [
+                find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--require-hashes", "--no-deps",
+                "--only-binary", ":all:", "--python-platform", PLATFORM, "--python-version", PYTHON,
+                "--target", str(target), "--requirement", str(LOCK),
+            ],
+            check=True,
+        )  # fmt: skip
+        for needless in [*target.glob("bin"), *target.rglob("tests"), *target.rglob("__pycache__"), target / ".lock"]:
+            shutil.rmtree(needless) if needless.is_dir() else needless.unlink(missing_ok=True)
+        return True
+
+
+def dependency_layer(scope: Construct, construct_id: str) -> lambda_.LayerVersion:
+    """Return the layer of third-party packages, named by its lock file."""
+    lock = hashlib.sha256(LOCK.read_bytes() + PLATFORM.encode() + PYTHON.encode()).hexdigest()
+    return lambda_.LayerVersion(
+        scope,
+        construct_id,
+        description="Third-party packages of requirements/runtime.txt",
+        compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+        compatible_architectures=[lambda_.Architecture.ARM_64],
+        code=lambda_.Code.from_asset(
+            str(LOCK.parent),
+            exclude=["*", f"!{LOCK.name}"],
+            asset_hash=lock,
+            asset_hash_type=cdk.AssetHashType.CUSTOM,
+            bundling=cdk.BundlingOptions(
+                image=cdk.DockerImage.from_registry("never-used"),  # required by the type; the local way never declines
+                local=LockedWheels(),
+            ),
+        ),
+    )

@@ -1,0 +1,133 @@
+"""
+Every stage Ripen is deployed as, and every value in which stages differ. Nothing else may depend on the stage.
+
+Operations edits this file: sender, domains, origins, alarm mail. The field defaults are production's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One deployment of Ripen. Durations are seconds unless the name says otherwise."""
+
+    name: str
+
+    # data
+    keeps_data: bool = True
+    """Table, secrets and mail identity outlive the stack; the table and the stack refuse deletion."""
+    point_in_time_recovery: bool = True
+    playbook: str = "default"
+    """Which document of shared/playbooks the functions run."""
+
+    # who may talk to us, and how much
+    allowed_origins: tuple[str, ...] = ("https://www.example.com",)
+    """Sites whose pages may post from a browser."""
+    redirect_hosts: tuple[str, ...] = ("www.example.com",)
+    """Hosts a form post may send the visitor on to."""
+    requests_per_second: int = 500
+    request_burst: int = 1000
+    api_domain: str = ""
+    """Custom domain of the API; empty means the generated address."""
+    certificate_arn: str = ""
+    """Certificate of `api_domain`, in the stage's region."""
+    public_url: str = ""
+    """Base of every link we print; empty means the API's own address."""
+
+    # mail
+    mail_domain: str = "example.com"
+    """The SES identity. Its DNS must hold the DKIM records that the stack prints."""
+    prints_dkim_records: bool = True
+    sender: str = "hello@example.com"
+    click_delay: int = 60
+    """How long a click in a mail waits before it counts, so that a link scanner's burst is known by then."""
+
+    # sales and operations
+    slack_api_url: str = "https://slack.com/api"
+    alarms_mail: str = ""
+    """Subscribed to the operations topic; empty means nobody."""
+
+    # schedules, in minutes
+    schedules_enabled: bool = True
+    decay_every: int = 15
+    sla_every: int = 1
+    nurture_every: int = 5
+    republish_every: int = 5
+
+    # functions and queues
+    memory_mb: int = 512
+    memory_mb_of: Mapping[str, int] = field(default_factory=lambda: {"score": 1024, "ingest": 1024})
+    timeout: int = 30
+    visibility: int = 200
+    """Six times the function's timeout and the batching window, as AWS advises."""
+    receive_count: int = 5
+    """Deliveries of a queued message before it is set aside."""
+    score_concurrency: int = 50
+    send_concurrency: int = 5
+    stream_record_age: int | None = None
+    """How long `publish` retries a change before setting it aside; None means by count alone."""
+    dependency_layer: bool = True
+    """Ship third-party packages in a layer; without it the runtime must have them."""
+
+    # telemetry
+    log_days: int = 90
+    log_level: str = "INFO"
+
+    # rules of the platform
+    enforce_tls: bool = True
+    security_checks: bool = True
+    """Run cdk-nag; a finding without an acknowledgement fails the synthesis."""
+
+
+PROD = Stage(name="prod")
+
+STAGING = replace(
+    PROD,
+    name="staging",
+    allowed_origins=("https://staging.example.com",),
+    redirect_hosts=("staging.example.com",),
+    mail_domain="staging.example.com",
+    sender="hello@staging.example.com",
+    requests_per_second=100,
+    request_burst=200,
+    score_concurrency=10,
+    log_days=30,
+)
+
+DEV = replace(
+    STAGING,
+    name="dev",
+    keeps_data=False,
+    allowed_origins=("*",),
+    redirect_hosts=("dev.example.com",),
+    mail_domain="dev.example.com",
+    sender="hello@dev.example.com",
+    score_concurrency=2,
+    send_concurrency=2,
+    log_days=7,
+    log_level="DEBUG",
+)
+
+LOCAL = replace(
+    DEV,
+    name="local",
+    allowed_origins=("*",),
+    redirect_hosts=("127.0.0.1", "localhost"),
+    mail_domain="ripen.example",
+    prints_dkim_records=False,  # the emulator makes none
+    sender="hello@ripen.example",
+    click_delay=2,
+    schedules_enabled=False,  # sweeps are driven by hand, or their real time would mix with the replayed one
+    timeout=10,
+    visibility=10,  # a failed message comes back soon
+    receive_count=3,
+    score_concurrency=4,
+    stream_record_age=60,  # the emulator knows no other end to a failing record
+    dependency_layer=False,
+    log_level="INFO",
+    enforce_tls=False,
+    security_checks=False,
+)
+
+STAGES: Mapping[str, Stage] = {stage.name: stage for stage in (LOCAL, DEV, STAGING, PROD)}

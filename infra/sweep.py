@@ -1,0 +1,27 @@
+"""
+The one construct that makes every sweep: a function that a schedule calls with the time it is to act for.
+
+EventBridge fills the event's `time`; a sweep reads no clock, so that past weeks can be swept by hand. A call that
+cannot be delivered or handled is set aside in the function's failure queue.
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from infra.ripen_function import RipenFunction
+from infra.stages import Stage
+
+
+class Sweep(Construct):
+    """A schedule in minutes for a function."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, function: RipenFunction, every: int, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        events.Rule(
+            self,
+            "Schedule",
+            schedule=events.Schedule.rate(cdk.Duration.minutes(every)),
+            enabled=stage.schedules_enabled,
+            targets=[function.as_target()],
+        )

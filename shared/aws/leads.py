@@ -1,0 +1,206 @@
+"""
+Lead and alias items: read consistently, written on the condition of the version that was read.
+
+Only the `score` function writes them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from shared import settings, table
+from shared.aws import clients
+from shared.aws.items import from_item, to_item
+from shared.errors import ConflictError
+from shared.instants import instant_text, parse_instant
+from shared.lead import Alias, Fact, Lead, Naming, Register, Settled
+
+_READ = 100
+"""Most keys BatchGetItem takes."""
+
+CHAIN = 8
+
+
+def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
+    """Return what lives at each home, read consistently; None where nothing does."""
+    wanted = sorted(set(homes))
+    found: dict[str, Lead | Alias | None] = dict.fromkeys(wanted)
+    for start in range(0, len(wanted), _READ):
+        keys: list[dict[str, Any]] = [_key(home) for home in wanted[start : start + _READ]]
+        while keys:
+            answer = clients.dynamodb().batch_get_item(
+                RequestItems={settings.table_name(): {"Keys": keys, "ConsistentRead": True}}
+            )
+            for item in answer["Responses"].get(settings.table_name(), []):
+                entry = read_entry(from_item(item))
+                found[entry.home if isinstance(entry, Alias) else entry.lead_id] = entry
+            keys = list(answer.get("UnprocessedKeys", {}).get(settings.table_name(), {}).get("Keys", []))
+    return found
+
+
+def get_lead(lead_id: str) -> Lead | None:
+    """Return the lead, through aliases, read consistently; None when there is none."""
+    for _ in range(CHAIN):
+        entry = load([lead_id])[lead_id]
+        if not isinstance(entry, Alias):
+            return entry
+        lead_id = entry.alias_of
+    return None
+
+
+def get_leads(lead_ids: Iterable[str]) -> dict[str, Lead]:
+    """Return the leads that exist under these ids; aliases are left out."""
+    return {home: entry for home, entry in load(lead_ids).items() if isinstance(entry, Lead)}
+
+
+def save(
+    written: Sequence[Lead | Alias],
+    seen: Mapping[str, int],
+    changes: Sequence[dict[str, Any]],
+    bounds: Mapping[str, int],
+) -> None:
+    """
+    Write leads, aliases and changes that belong together, all or nothing.
+
+    Args:
+        written: Entries to write; their `version` is already the new one.
+        seen: Version of each home as it was read; 0 where nothing was.
+        changes: Change items to put beside them.
+        bounds: Upper bound of each lead's total in milli-points, for the rank index.
+
+    Raises:
+        ConflictError: Somebody wrote one of them since. Load again, apply again.
+    """
+    puts = [_put(entry, seen, bounds) for entry in written]
+    try:
+        if len(puts) == 1 and not changes:
+            clients.dynamodb().put_item(**puts[0])
+            return
+        clients.dynamodb().transact_write_items(
+            TransactItems=[
+                *({"Put": put} for put in puts),
+                *({"Put": {"TableName": settings.table_name(), "Item": to_item(change)}} for change in changes),
+            ]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+            raise ConflictError(f"{len(puts)} entries changed since they were read") from error
+        raise
+
+
+def _key(home: str) -> dict[str, Any]:
+    return {table.PK: {"S": table.lead_pk(home)}, table.SK: {"S": table.LEAD_SK}}
+
+
+def _put(entry: Lead | Alias, seen: Mapping[str, int], bounds: Mapping[str, int]) -> dict[str, Any]:
+    home = entry.home if isinstance(entry, Alias) else entry.lead_id
+    values = _alias_values(entry) if isinstance(entry, Alias) else _lead_values(entry, bounds.get(home, 0))
+    put: dict[str, Any] = {"TableName": settings.table_name(), "Item": to_item(values)}
+    if seen.get(home, 0) == 0:
+        put["ConditionExpression"] = "attribute_not_exists(#pk)"
+        put["ExpressionAttributeNames"] = {"#pk": table.PK}
+    else:
+        put["ConditionExpression"] = "#version = :seen"
+        put["ExpressionAttributeNames"] = {"#version": table.VERSION}
+        put["ExpressionAttributeValues"] = {":seen": {"N": str(seen[home])}}
+    return put
+
+
+def _alias_values(alias: Alias) -> dict[str, Any]:
+    return {
+        table.PK: table.lead_pk(alias.home),
+        table.SK: table.LEAD_SK,
+        "schema": table.SCHEMA,
+        table.VERSION: alias.version,
+        "alias_of": alias.alias_of,
+        "claims": _text(alias.claims) if alias.claims else None,
+    }
+
+
+def _lead_values(lead: Lead, bound: int) -> dict[str, Any]:
+    settled = lead.settled
+    values: dict[str, Any] = {
+        table.PK: table.lead_pk(lead.lead_id),
+        table.SK: table.LEAD_SK,
+        "schema": table.SCHEMA,
+        table.VERSION: lead.version,
+        "identities": _text({text: _naming_list(each) for text, each in lead.identities.items()}),
+        "profile": _text(
+            {name: [each.value, each.at, each.key, int(each.proven)] for name, each in sorted(lead.profile.items())}
+        ),
+        "facts": _text({filing: [_fact_list(fact) for fact in facts] for filing, facts in sorted(lead.facts.items())}),
+        "days": _text(sorted(lead.days)),
+        "first_seen": lead.first_seen,
+        "filed": lead.filed,
+        "complete_since": lead.complete_since or None,
+        "asked_at": lead.asked_at or None,
+        "settled": _text(
+            [
+                settled.at,
+                settled.band,
+                settled.announced_band,
+                settled.stage,
+                int(settled.qualified),
+                settled.qualification,
+                settled.announced_qualification,
+                settled.reason,
+            ]
+        ),
+        table.RANK_KEY: table.rank_key(settled.band or "early", table.shard(lead.lead_id)),
+        table.RANK_BOUND: coarse(bound),
+    }
+    if lead.due_at is not None:
+        values[table.DUE_KEY] = table.due_key(table.SETTLE, table.shard(lead.lead_id))
+        values[table.DUE_AT] = instant_text(lead.due_at)
+    return values
+
+
+RANK_STEP = 20_000
+"""Bounds are rounded up to 20 points: a changed index key costs two more write units."""
+
+
+def coarse(bound: int) -> int:
+    """Return the upper bound of a total as the rank index keeps it, in milli-points."""
+    return -(-bound // RANK_STEP) * RANK_STEP
+
+
+def _naming_list(naming: Naming) -> list[Any]:
+    return [naming.home, naming.first, naming.last, True] if naming.shared else [naming.home, naming.first, naming.last]
+
+
+def _fact_list(fact: Fact) -> list[Any]:
+    if fact.verdict != "human":
+        return [fact.at, fact.event, fact.asset, fact.verdict]
+    return [fact.at, fact.event, fact.asset] if fact.asset else [fact.at, fact.event]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
+    """Return the lead or alias a plain item holds."""
+    home = table.lead_id_of(item[table.PK])
+    if "alias_of" in item:
+        claims = tuple((at, person) for at, person in json.loads(item.get("claims", "[]")))
+        return Alias(home, item["alias_of"], claims, item[table.VERSION])
+    band = json.loads(item["settled"])
+    return Lead(
+        lead_id=home,
+        version=item[table.VERSION],
+        identities={text: Naming(*said) for text, said in json.loads(item["identities"]).items()},
+        profile={
+            name: Register(value, at, key, bool(proven))
+            for name, (value, at, key, proven) in json.loads(item["profile"]).items()
+        },
+        facts={filing: tuple(Fact(*said) for said in facts) for filing, facts in json.loads(item["facts"]).items()},
+        days=frozenset(json.loads(item["days"])),
+        first_seen=item["first_seen"],
+        filed=item["filed"],
+        complete_since=item.get("complete_since", 0),
+        asked_at=item.get("asked_at", 0),
+        settled=Settled(band[0], band[1], band[2], band[3], bool(band[4]), *band[5:]),
+        due_at=parse_instant(item[table.DUE_AT]) if table.DUE_AT in item else None,
+    )

@@ -1,0 +1,126 @@
+"""
+What nurturing speaks about: a lead's run through a track, one send, and what an address allows.
+
+Plain frozen values; no rule, no clock, no AWS.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["active", "paused", "done", "exited"]
+
+SendState = Literal[
+    "claimed", "skipped", "refused", "unknown", "parked", "sent", "delivered", "bounced", "complained"
+]  # fmt: skip
+"""
+How a planned mail ended. `claimed`: reserved, the channel not asked or its answer not recorded; `skipped`: dropped
+with a reason; `refused`: the channel said no; `unknown`: no answer; `parked`: nobody will ever know, a person was
+told; the others are what the channel reported.
+"""
+
+CONFIRM = "confirm"
+"""Content id of the confirmation mail."""
+
+_SEND_ID = re.compile(r"^([a-z2-7]{16})-(\d{1,6})-(\d{1,3})-([a-z0-9_-]{1,40})$")
+
+
+@dataclass(frozen=True, slots=True)
+class SendRef:
+    """Which planned mail: of whom, of what, which round, which step. Its text is the send id."""
+
+    lead_id: str
+    track: str
+    rotation: int
+    step: int
+
+    @property
+    def send_id(self) -> str:
+        """The id a mail carries in tags and links: letters, digits, hyphen and underscore only, nothing personal."""
+        return f"{self.lead_id}-{self.rotation}-{self.step}-{self.track}"
+
+    @classmethod
+    def parse(cls, send_id: str) -> "SendRef | None":
+        """Read a send id; None when it is not one of ours."""
+        found = _SEND_ID.match(send_id)
+        if found is None:
+            return None
+        return cls(found[1], found[4], int(found[2]), int(found[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """
+    A lead's run through a track; one item per lead and track, so there is one run at a time by construction.
+
+    `cause` is the change that began the run and `cause_version` the lead version it was decided from. `by` says whether
+    the lead's band brought it here or sales sent it back, in which case its band does not matter. `handoff` is the
+    newest handoff change acted on (number, version). `ended_at` is when a run stopped: done, exited or paused.
+    """
+
+    lead_id: str
+    track: str
+    rotation: int
+    status: Status
+    step: int
+    playbook: str
+    cause: str
+    cause_version: int
+    entered_at: int
+    by: Literal["band", "sales"] = "band"
+    due_at: int | None = None
+    ended_at: int | None = None
+    reason: str = ""
+    handoff: tuple[int, int] = (0, 0)
+    version: int = 0
+
+    @property
+    def next_send(self) -> SendRef:
+        """The mail this run plans next."""
+        return SendRef(self.lead_id, self.track, self.rotation, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class PastSend:
+    """That a mail was claimed for an address."""
+
+    at: int
+    send_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """
+    What one mail address allows, whoever the leads are that use it.
+
+    `proven_at`, `opted_in_at` and `stopped_at` are receive times; `suppressed` is `bounced`, `complained` or `manual`;
+    `paused_by` names the handoffs that hold it; `sent` maps `<track>#<content>` to the newest claim; `recent` are the
+    newest claims, oldest first; `confirmations` the confirmation mails.
+    """
+
+    name: str
+    proven_at: int | None = None
+    opted_in_at: int | None = None
+    stopped_at: int | None = None
+    suppressed: str | None = None
+    paused_by: frozenset[str] = frozenset()
+    sent: Mapping[str, int] = field(default_factory=dict)
+    recent: tuple[PastSend, ...] = ()
+    confirmations: tuple[PastSend, ...] = ()
+    version: int = 0
+
+
+def confirmation_ref(lead_id: str, address: str, number: int) -> SendRef:
+    """
+    Name the nth confirmation mail of an address.
+
+    In place of the track stands `confirm-` and the end of the address hash: a lead can change its address, and no track
+    of a playbook has a hyphen.
+    """
+    return SendRef(lead_id, f"{CONFIRM}-{address[-12:]}", number, 0)
+
+
+def content_key(track: str, content: str) -> str:
+    """Name a mail of a track on the address item: rotations and leads do not matter to who reads it."""
+    return f"{track}#{content}"

@@ -1,0 +1,101 @@
+"""
+The playbook: the written agreement between marketing and sales, read from YAML, checked, and compiled.
+
+Used where a playbook is written (the command line, synth, tests), never in a function: those read the compiled JSON
+through `shared/bundle.py`.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from shared.playbook_mails import read_mails
+from shared.playbook_schema import Playbook
+
+FOLDER = Path(__file__).with_name("playbooks")
+DEFAULT = FOLDER / "default.yaml"
+MAILS = FOLDER / "mails"
+
+
+class PlaybookError(ValueError):
+    """The playbook cannot be used; each problem names line, path, what is wrong and what to write instead."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose only truth values are true and false, so that the key `on` is a word, and whose keys are unique."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_playbook(path: Path) -> Playbook:
+    """
+    Read and check a playbook.
+
+    Raises:
+        PlaybookError: It cannot be used; the message lists every problem with its line.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        said = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer implicit types
+        tree = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PlaybookError([f"{path.name}:{line}: {error.problem}"]) from error
+    try:
+        return Playbook.model_validate(said)
+    except ValidationError as error:
+        raise PlaybookError(
+            [
+                f"{path.name}:{_line(tree, problem['loc'])}: {'.'.join(str(part) for part in problem['loc'])}: "
+                f"{problem['msg'].removeprefix('Value error, ')}"
+                for problem in error.errors(include_url=False)
+            ]
+        ) from error
+
+
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Return the line of the deepest part of the location that stands in the document."""
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                continue
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
+    """Return the playbook at `path` with its mails as one document of plain JSON values, named by its hash."""
+    playbook = read_playbook(path)
+    mails = read_mails(MAILS)
+    missing = sorted({step.content for track in playbook.tracks.values() for step in track.steps} - set(mails))
+    if missing:
+        raise PlaybookError([f"{path.name}: tracks: no mail is named {', '.join(missing)}; add it to {MAILS.name}/"])
+    document = {"name": playbook.name, **playbook.compiled(), "templates": mails}
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {"bundle": f"{playbook.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}", **document}

@@ -1,0 +1,126 @@
+"""The scoring part of a compiled playbook as plain values, indexed by event name so an event meets only its rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.lead import Verdict
+
+Counts = Literal["once", "every", "per_asset", "per_day"]
+BANDS = ("early", "engaged", "sales_ready")
+"""From cold to hot."""
+
+GRADES = ("A", "B", "C", "D")
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementRule:
+    """
+    One engagement rule. `points` and `cap` are milli-points; `most` bounds the keys (events, assets or days) that are
+    remembered, and for `per_day` `a_day` bounds the facts of one day; `half_life` and `expires` are seconds or None.
+    """
+
+    rule: str
+    label: str
+    filing: str
+    where: Mapping[str, Any]
+    points: int
+    counts: Counts
+    most: int
+    a_day: int
+    asset: tuple[str, ...]
+    half_life: int | None
+    expires: int | None
+    cap: int | None
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FitRule:
+    """One fit rule: milli-points for a profile that matches. Fit never decays."""
+
+    rule: str
+    label: str
+    where: Mapping[str, Any]
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringModel:
+    """Everything a score depends on besides the lead and the instant. Points are milli-points, times seconds."""
+
+    name: str
+    bundle: str
+    filed: str
+    by_event: Mapping[str, tuple[EngagementRule, ...]]
+    engagement: tuple[EngagementRule, ...]
+    fit: tuple[FitRule, ...]
+    groups: Mapping[str, tuple[str, int]]
+    inactivity: tuple[tuple[int, int], ...]
+    """(days, milli-points) steps, fewest days first; a later step replaces the earlier."""
+    activity: frozenset[str]
+    profile: Mapping[str, tuple[tuple[str, ...], ...]]
+    bands: tuple[tuple[str, int], ...]
+    """(band, entering threshold), hottest first."""
+    hysteresis: int
+    grades: tuple[tuple[str, int], ...]
+    levels: tuple[tuple[int, int], ...]
+    refused: frozenset[Verdict]
+    mql: Mapping[str, Any]
+    priority: Mapping[str, Any]
+    cool_downs: Mapping[str, int] = field(default_factory=dict)
+    """Reject reason to seconds in which the lead does not qualify again."""
+
+    def labels(self) -> dict[str, str]:
+        """Return the label of every rule by its id."""
+        return {rule.rule: rule.label for rule in self.engagement} | {rule.rule: rule.label for rule in self.fit}
+
+
+def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
+    """Read the compiled playbook. Its values were checked when it was compiled."""
+    scoring = document["scoring"]
+    engagement = tuple(_engagement_rule(rule) for rule in scoring["engagement"])
+    by_event: dict[str, list[EngagementRule]] = {}
+    for rule, said in zip(engagement, scoring["engagement"], strict=True):
+        for name in said["on"]:
+            by_event.setdefault(name, []).append(rule)
+    return ScoringModel(
+        name=document["name"],
+        bundle=document["bundle"],
+        filed=scoring["filed"],
+        by_event={name: tuple(rules) for name, rules in by_event.items()},
+        engagement=engagement,
+        fit=tuple(FitRule(rule["id"], rule["label"], rule["where"], rule["points"]) for rule in scoring["fit"]),
+        groups={name: (group["label"], group["cap"]) for name, group in scoring["groups"].items()},
+        inactivity=tuple((step["days"], step["points"]) for step in scoring["inactivity"]),
+        activity=frozenset(scoring["activity"]),
+        profile={name: tuple(tuple(path.split(".")) for path in paths) for name, paths in scoring["profile"].items()},
+        bands=tuple((name, scoring["bands"][name]) for name in reversed(BANDS)),
+        hysteresis=scoring["hysteresis"],
+        grades=tuple((grade, scoring["grades"].get(grade, 0)) for grade in GRADES),
+        levels=tuple(enumerate(scoring["levels"], start=1)),
+        refused=frozenset(scoring["refused"]),
+        mql=scoring["qualification"]["mql"],
+        priority=scoring["qualification"]["high_priority"],
+        cool_downs=scoring["cool_downs"],
+    )
+
+
+def _engagement_rule(said: Mapping[str, Any]) -> EngagementRule:
+    counts = said["counts"]
+    decay = said.get("decay") or {}
+    return EngagementRule(
+        rule=said["id"],
+        label=said["label"],
+        filing=said["filing"],
+        where=said["where"],
+        points=said["points"],
+        counts=counts["form"],
+        most=counts["most"],
+        a_day=counts.get("a_day", 1),
+        asset=tuple(counts.get("asset", "").split(".")),
+        half_life=decay.get("half_life_seconds"),
+        expires=decay.get("expires_seconds"),
+        cap=said.get("cap"),
+        group=said.get("group"),
+    )

@@ -1,0 +1,236 @@
+"""
+Conditions in the event pattern grammar of Amazon EventBridge.
+
+Source: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html. A pattern is checked once,
+when the playbook is compiled; a pattern AWS would refuse is refused.
+"""
+
+import ipaddress
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+_MISSING = object()
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+NUMERIC_LIMIT = 5_000_000_000
+"""Numbers in patterns and matched values lie between -5e9 and 5e9, as AWS documents."""
+
+_TEXT_OPERATORS = ("prefix", "suffix", "equals-ignore-case", "wildcard")
+
+
+class PatternError(ValueError):
+    """A pattern AWS would refuse. The message names the path and what to write instead."""
+
+
+def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Tell whether the event, a tree of JSON values, matches the (checked) pattern."""
+    return all(
+        any(matches(branch, event) for branch in wanted) if name == "$or" else _field_matches(wanted, event.get(name, _MISSING))
+        for name, wanted in pattern.items()
+    )  # fmt: skip
+
+
+def _field_matches(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        if isinstance(value, list):
+            return any(matches(wanted, each) for each in value if isinstance(each, Mapping))
+        return matches(wanted, value if isinstance(value, Mapping) else {})
+    values = value if isinstance(value, list) else [value]
+    return any(_any_value(each, values) for each in wanted)
+
+
+def _any_value(condition: Any, values: list[Any]) -> bool:
+    if isinstance(condition, Mapping) and "exists" in condition:
+        present = any(value is not _MISSING and not isinstance(value, Mapping) for value in values)
+        return present is condition["exists"]
+    return any(_value_matches(condition, value) for value in values if value is not _MISSING)
+
+
+def _value_matches(condition: Any, value: Any) -> bool:
+    if not isinstance(condition, Mapping):
+        return _same(condition, value)
+    ((name, wanted),) = condition.items()
+    if name == "anything-but":
+        return not isinstance(value, Mapping) and not _listed_in_anything_but(wanted, value)
+    if name == "numeric":
+        return _is_number(value) and all(
+            _COMPARE[sign](value, bound) for sign, bound in zip(wanted[::2], wanted[1::2], strict=True)
+        )
+    if name == "cidr":
+        return isinstance(value, str) and _in_network(wanted, value)
+    return isinstance(value, str) and _text_matches(name, wanted, value)
+
+
+def _listed_in_anything_but(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        ((name, texts),) = wanted.items()
+        return isinstance(value, str) and any(
+            _text_matches(name, text, value) for text in (texts if isinstance(texts, list) else [texts])
+        )
+    return any(_same(each, value) for each in (wanted if isinstance(wanted, list) else [wanted]))
+
+
+def _same(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(value, bool) or wanted is None or value is None:
+        return wanted is value
+    if _is_number(wanted) and _is_number(value):
+        return bool(wanted == value)
+    return isinstance(wanted, str) and isinstance(value, str) and wanted == value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= NUMERIC_LIMIT
+
+
+def _text_matches(name: str, wanted: str | Mapping[str, str], value: str) -> bool:
+    if isinstance(wanted, Mapping):
+        folded = wanted["equals-ignore-case"].casefold()
+        return value.casefold().startswith(folded) if name == "prefix" else value.casefold().endswith(folded)
+    if name == "prefix":
+        return value.startswith(wanted)
+    if name == "suffix":
+        return value.endswith(wanted)
+    if name == "equals-ignore-case":
+        return value.casefold() == wanted.casefold()
+    return _wildcard(wanted).fullmatch(value) is not None
+
+
+@cache
+def _wildcard(text: str) -> re.Pattern[str]:
+    """`*` is any run of characters; a backslash makes the star, or itself, plain."""
+    parts = re.findall(r"\\[*\\]|\*|[^*\\]+", text)
+    return re.compile(
+        "".join(".*" if part == "*" else re.escape(part.lstrip("\\") or "\\") for part in parts), re.DOTALL
+    )
+
+
+def _in_network(wanted: str, value: str) -> bool:
+    try:
+        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False)
+    except ValueError:
+        return False
+
+
+def check_pattern(pattern: Any, path: str = "where") -> None:
+    """Raise `PatternError` when AWS would refuse the pattern."""
+    if not isinstance(pattern, Mapping) or not pattern:
+        raise PatternError(f"{path}: must be an object with at least one field")
+    for name, wanted in pattern.items():
+        here = f"{path}.{name}"
+        if name == "$or":
+            if not isinstance(wanted, list) or len(wanted) < 2:
+                raise PatternError(f"{here}: must be a list of two or more patterns")
+            for number, branch in enumerate(wanted):
+                check_pattern(branch, f"{here}[{number}]")
+        elif isinstance(wanted, Mapping):
+            check_pattern(wanted, here)
+        elif not isinstance(wanted, list) or not wanted:
+            raise PatternError(f"{here}: values stand in a list, as in [{wanted!r}]")
+        else:
+            for number, condition in enumerate(wanted):
+                _check_condition(condition, f"{here}[{number}]")
+
+
+def _check_condition(condition: Any, path: str) -> None:
+    if not isinstance(condition, Mapping):
+        if isinstance(condition, list):
+            raise PatternError(f"{path}: a list cannot stand inside a list")
+        if _too_large(condition):
+            raise PatternError(f"{path}: numbers lie between -5e9 and 5e9")
+        return
+    if len(condition) != 1:
+        raise PatternError(f"{path}: exactly one operator, found {sorted(condition)}")
+    ((name, wanted),) = condition.items()
+    check = _CHECKS.get(name)
+    if check is None:
+        raise PatternError(f"{path}: unknown operator {name!r}; use one of {', '.join(sorted(_CHECKS))}")
+    problem = check(wanted)
+    if problem:
+        raise PatternError(f"{path}.{name}: {problem}")
+
+
+def _too_large(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) <= NUMERIC_LIMIT
+
+
+def _check_exists(wanted: Any) -> str:
+    return "" if isinstance(wanted, bool) else "must be true or false"
+
+
+def _check_affix(wanted: Any) -> str:
+    if isinstance(wanted, Mapping):
+        good = list(wanted) == ["equals-ignore-case"] and isinstance(wanted["equals-ignore-case"], str)
+        return "" if good else 'must be a text or {"equals-ignore-case": text}'
+    return "" if isinstance(wanted, str) and wanted else "must be a text that is not empty"
+
+
+def _check_text(wanted: Any) -> str:
+    return "" if isinstance(wanted, str) else "must be a text"
+
+
+def _check_wildcard(wanted: Any) -> str:
+    if not isinstance(wanted, str) or not wanted:
+        return "must be a text that is not empty"
+    if "**" in wanted:
+        return "consecutive stars are refused; write one"
+    return "" if re.fullmatch(r"(\\[*\\]|[^\\])*", wanted, re.DOTALL) else "a backslash stands only before * or \\"
+
+
+def _check_numeric(wanted: Any) -> str:
+    if not isinstance(wanted, list) or len(wanted) not in (2, 4):
+        return 'must be a list as in ["<", 10] or [">=", 0, "<", 10]'
+    signs, bounds = wanted[::2], wanted[1::2]
+    if any(sign not in _COMPARE for sign in signs):
+        return f"signs are {', '.join(_COMPARE)}"
+    if not all(_is_number(bound) for bound in bounds):
+        return "bounds are numbers between -5e9 and 5e9"
+    if len(signs) == 2 and not (signs[0] in (">", ">=") and signs[1] in ("<", "<=") and bounds[0] < bounds[1]):
+        return 'a range is written lower bound first, as in [">", 0, "<=", 5], and holds something'
+    return ""
+
+
+def _check_anything_but(wanted: Any) -> str:
+    if isinstance(wanted, Mapping):
+        if len(wanted) != 1 or next(iter(wanted)) not in _TEXT_OPERATORS:
+            return f"takes values or one of {', '.join(_TEXT_OPERATORS)}"
+        ((name, texts),) = wanted.items()
+        listed = texts if isinstance(texts, list) else [texts]
+        if not listed:
+            return "the list must not be empty"
+        return next((problem for text in listed if (problem := _CHECKS[name](text))), "")
+    listed = wanted if isinstance(wanted, list) else [wanted]
+    if not listed:
+        return "the list must not be empty"
+    if all(isinstance(each, str) for each in listed):
+        return ""
+    return "" if all(_is_number(each) for each in listed) else "holds texts only, or numbers only"
+
+
+def _check_cidr(wanted: Any) -> str:
+    try:
+        ipaddress.ip_network(wanted, strict=False)
+    except (ValueError, TypeError):
+        return "must be an address range as in 10.0.0.0/24"
+    return ""
+
+
+_CHECKS: dict[str, Callable[[Any], str]] = {
+    "exists": _check_exists,
+    "prefix": _check_affix,
+    "suffix": _check_affix,
+    "equals-ignore-case": _check_text,
+    "wildcard": _check_wildcard,
+    "numeric": _check_numeric,
+    "anything-but": _check_anything_but,
+    "cidr": _check_cidr,
+}

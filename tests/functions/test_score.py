@@ -1,0 +1,148 @@
+"""The score function under moto: what a message does to the table, once and again."""
+
+import itertools
+import json
+
+import pytest
+
+from functions.score.handler import handler, model
+from shared.identity import home
+from shared.instants import DAY, HOUR, instant_text, parse_instant
+from shared.lead import LeadEvent, queue_message
+from tests.conftest import IDENTITY_SECRET, Aws, Context
+
+NOW = parse_instant("2026-11-18T10:00:00Z")
+
+
+@pytest.fixture(autouse=True)
+def _playbook(playbook):
+    model.cache_clear()
+    yield
+    model.cache_clear()
+
+
+def event(event_id, name, at=NOW - HOUR, *, source="server", received_at=NOW, **said):
+    return LeadEvent(event_id, name, at, received_at, source, **said)
+
+
+def records(*messages):
+    return {
+        "Records": [
+            {"messageId": message_id, "body": json.dumps(body), "eventSource": "aws:sqs"}
+            for message_id, body in messages
+        ]
+    }
+
+
+def message(*events, source="server", received_at=NOW):
+    return queue_message(source, received_at, list(events))
+
+
+def lead_item(aws, kind, value):
+    return next(item for item in aws.items(f"LEAD#{home(kind, value, IDENTITY_SECRET)}") if item["SK"] == "LEAD")
+
+
+def test_a_demo_request_makes_one_lead_with_timeline_and_two_changes(aws: Aws, context: Context):
+    batch = records(("m1", message(event("e1", "Demo Requested", user_id="u1", email="ada@example.com"))))
+    assert handler(batch, context) == {"batchItemFailures": []}
+    place = f"LEAD#{home('email', 'ada@example.com', IDENTITY_SECRET)}"
+    kinds = [item["SK"].split("#")[0] for item in aws.items(place)]
+    assert kinds == ["CHANGE", "CHANGE", "EVENTS", "LEAD"]
+    details = {item["detail_type"] for item in aws.items(place) if item["SK"].startswith("CHANGE")}
+    assert details == {"BandChanged", "LeadQualified"}
+    alias = lead_item(aws, "user", "u1")
+    assert alias["alias_of"] == home("email", "ada@example.com", IDENTITY_SECRET)
+
+
+def test_the_same_batch_twice_changes_no_item(aws: Aws, context: Context):
+    batch = records(
+        ("m1", message(event("e1", "Demo Requested", user_id="u1", email="ada@example.com"))),
+        ("m2", message(event("e2", "Page Viewed", anonymous_id="a1", properties={"path": "/pricing"}))),
+    )
+    handler(batch, context)
+    before = aws.items()
+    handler(batch, context)
+    assert aws.items() == before
+
+
+def test_anonymous_pages_count_for_whoever_the_visitor_turns_out_to_be_in_either_order(aws: Aws, context: Context):
+    page = (
+        "m1",
+        message(event("e1", "Page Viewed", NOW - 2 * HOUR, anonymous_id="a1", properties={"path": "/pricing"})),
+    )
+    login = ("m2", message(event("e2", "Identified", user_id="u1", anonymous_id="a1")))
+    for suffix, order in (("x", [page, login]), ("y", [login, page])):
+        for message_id, said in order:
+            body = json.loads(json.dumps(said).replace('"u1', f'"u1{suffix}').replace('"a1', f'"a1{suffix}'))
+            handler(records((message_id + suffix, body)), context)
+    one, other = lead_item(aws, "user", "u1x"), lead_item(aws, "user", "u1y")
+    assert json.loads(one["facts"]) == json.loads(other["facts"]) != {}
+
+
+def test_a_poison_message_fails_alone(aws: Aws, context: Context):
+    batch = records(("bad", {"schema": 1}), ("m1", message(event("e1", "Page Viewed", user_id="u1"))))
+    batch["Records"].append({"messageId": "worse", "body": "{"})
+    answer = handler(batch, context)
+    assert {failure["itemIdentifier"] for failure in answer["batchItemFailures"]} == {"bad", "worse"}
+    assert lead_item(aws, "user", "u1")["version"] == 1
+
+
+def test_history_is_settled_in_silence_and_announced_by_the_next_own_event(aws: Aws, context: Context):
+    old = event("e1", "Demo Requested", NOW - 20 * DAY, user_id="u1")
+    handler(records(("m1", message(old))), context)
+    changes = [item for item in aws.items() if item["SK"].startswith("CHANGE")]
+    assert changes
+    assert all(item["silent"] and "due_key" not in item for item in changes)
+    handler(records(("m2", message(event("e2", "Page Viewed", user_id="u1", properties={"path": "/blog/a"})))), context)
+    told = [item["detail_type"] for item in aws.items() if item["SK"].startswith("CHANGE") and not item.get("silent")]
+    assert sorted(told) == ["BandChanged", "LeadQualified"]
+    handler(records(("m3", message(event("e3", "Page Viewed", user_id="u1", properties={"path": "/blog/b"})))), context)
+    again = [item["detail_type"] for item in aws.items() if item["SK"].startswith("CHANGE") and not item.get("silent")]
+    assert sorted(again) == sorted(told)
+
+
+def test_a_settle_message_cools_a_quiet_lead_and_a_second_one_is_a_no_op(aws: Aws, context: Context):
+    handler(
+        records(
+            ("m1", message(event("e1", "Trial Started", user_id="u1"), event("e2", "Demo Requested", user_id="u1")))
+        ),
+        context,
+    )
+    lead = lead_item(aws, "user", "u1")
+    assert json.loads(lead["settled"])[1] == "engaged"
+    due = lead["due_at"]
+    settle = ("s1", {"schema": 1, "settle": [home("user", "u1", IDENTITY_SECRET)], "as_of": "2027-01-20T00:00:00Z"})
+    handler(records(settle), context)
+    cooled = lead_item(aws, "user", "u1")
+    assert json.loads(cooled["settled"])[1] == "early"
+    assert cooled.get("due_at") != due
+    before = aws.items()
+    handler(records(settle), context)
+    assert aws.items() == before
+
+
+def test_two_people_on_one_browser_keep_what_each_did_in_either_order(aws: Aws, context: Context):
+    def story(suffix):
+        person = {"anonymous_id": f"shared{suffix}"}
+        return [
+            message(event(f"1{suffix}", "Identified", NOW - 9 * HOUR, user_id=f"ann{suffix}", **person)),
+            message(event(f"2{suffix}", "Page Viewed", NOW - 8 * HOUR, properties={"path": "/pricing"}, **person)),
+            message(event(f"3{suffix}", "Identified", NOW - 7 * HOUR, user_id=f"bob{suffix}", **person)),
+            message(event(f"4{suffix}", "Page Viewed", NOW - 6 * HOUR, properties={"path": "/product/a"}, **person)),
+            message(event(f"5{suffix}", "Identified", NOW - 5 * HOUR, user_id=f"ann{suffix}", **person)),
+            message(event(f"6{suffix}", "Page Viewed", NOW - 4 * HOUR, properties={"path": "/product/b"}, **person)),
+        ]
+
+    for number, order in enumerate(itertools.permutations(range(6))):
+        if number % 97:
+            continue
+        suffix = f"-{number}"
+        bodies = story(suffix)
+        for place in order:
+            handler(records((f"{place}{suffix}", bodies[place])), context)
+        ann, bob = (json.loads(lead_item(aws, "user", f"{who}{suffix}")["facts"]) for who in ("ann", "bob"))
+        names = [sorted(filing.split(".")[0] for filing in facts) for facts in (ann, bob)]
+        assert names == [["pricing_page", "product_page"], ["product_page"]], order
+        assert instant_text(ann[next(iter(key for key in ann if key.startswith("product")))][0][0]) == instant_text(
+            NOW - 4 * HOUR
+        )
