@@ -93,7 +93,7 @@ class RipenApi(Construct):
         self.api = apigateway_v2.HttpApi(
             self,
             "Api",
-            description=f"Ripen {stage.name}",
+            api_name=f"ripen-{stage.name}",  # a label: API names identify nothing
             create_default_stage=False,
             cors_preflight=apigateway_v2.CorsPreflightOptions(
                 allow_origins=list(stage.allowed_origins),

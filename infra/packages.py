@@ -21,10 +21,10 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 from uv import find_uv_bin
 
+from infra.names import ROOT
 from shared import bundle
 from shared.playbook import compile_playbook
 
-ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "runtime.txt"
 
 COMPILE_TIME_ONLY = "shared/playbook"
@@ -32,11 +32,6 @@ COMPILE_TIME_ONLY = "shared/playbook"
 
 PYTHON = "3.13"
 PLATFORM = "aarch64-manylinux2014"
-
-
-def function_names() -> tuple[str, ...]:
-    """Return the name of every function folder."""
-    return tuple(sorted(handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py")))
 
 
 def package_files(name: str, playbook: str) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.log_group import log_group
+from infra.names import pascal
 from infra.packages import function_code
 from infra.stages import Stage
 from infra.working_queue import FailureQueue, WorkingQueue
@@ -41,11 +42,6 @@ class Platform:
     stage: Stage
     operations: sns.ITopic
     layer: lambda_.ILayerVersion | None
-
-
-def pascal(name: str) -> str:
-    """Return the construct name of a function: `decay_sweep` is `DecaySweep`."""
-    return "".join(word.capitalize() for word in name.split("_"))
 
 
 class RipenFunction(Construct):
@@ -152,9 +148,7 @@ class RipenFunction(Construct):
 
     def listens(self, subject: sns.ITopic) -> None:
         """Be called for what is published to the topic."""
-        subject.add_subscription(
-            subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.failures.queue)
-        )
+        subject.add_subscription(subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.failures.queue))
 
     def follows_changes(self, store: dynamodb.ITableV2) -> None:
         """Be called for every change item put into the table, in the order of each lead."""
@@ -173,7 +167,9 @@ class RipenFunction(Construct):
                     lambda_.FilterCriteria.filter(
                         {
                             "eventName": lambda_.FilterRule.is_equal("INSERT"),
-                            "dynamodb": {"Keys": {table.SK: {"S": lambda_.FilterRule.begins_with(table.CHANGE_PREFIX)}}},
+                            "dynamodb": {
+                                "Keys": {table.SK: {"S": lambda_.FilterRule.begins_with(table.CHANGE_PREFIX)}}
+                            },
                         }
                     )
                 ],

@@ -1,5 +1,6 @@
 """What must outlive a deployment: the table, the secrets, and the right to send mail."""
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -85,7 +86,7 @@ class StatefulStack(cdk.Stack):
             description="What Slack issued: bot_token, signing_secret, webhook_url",
             removal_policy=self._removal,
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template='{"bot_token": "", "signing_secret": "", "webhook_url": ""}',
+                secret_string_template=json.dumps(dict.fromkeys(("bot_token", "signing_secret", "webhook_url"), "")),
                 generate_string_key="unused",
             ),
         )

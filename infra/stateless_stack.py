@@ -1,8 +1,9 @@
 """
 Everything that works: read it beside the picture in the README, from left to right.
 
-What a stage costs while nobody uses it, US East, a month: 3 secrets $1.20, about 27 alarms $2.70, log groups and
-topics nothing, schedules (53,000 calls) $0.10 with their queries: under $5.
+What a stage costs a month while nobody uses it, US East, no free tier: 24 alarms $2.40, 3 secrets $1.20, the queue
+pollers of two event sources $0.60 (1.5 million receives), 60,000 sweeps with their queries $0.45; the rest is paid by
+use: under $5.
 """
 
 from typing import Any
@@ -14,8 +15,9 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.http_api import RipenApi
+from infra.look_up import name_what_people_look_for
 from infra.packages import dependency_layer
-from infra.ripen_function import Platform, RipenFunction, pascal
+from infra.ripen_function import Platform, RipenFunction
 from infra.stages import Stage
 from infra.stateful_stack import StatefulStack
 from infra.sweep import Sweep
@@ -31,15 +33,15 @@ class StatelessStack(cdk.Stack):
         self, scope: Construct, construct_id: str, *, stage: Stage, state: StatefulStack, **options: Any
     ) -> None:
         super().__init__(scope, construct_id, **options)
-        self._stage, self._state = stage, state
-        self._operations = topic(self, "Operations", stage=stage)
-        self._alerts = topic(self, "Alerts", stage=stage)
-        self._escalations = topic(self, "Escalations", stage=stage)
+        self._stage, self.state = stage, state
+        self.operations = topic(self, "Operations", stage=stage)
+        self.alerts = topic(self, "Alerts", stage=stage)
+        self.escalations = topic(self, "Escalations", stage=stage)
         if stage.alarms_mail:
-            self._operations.add_subscription(subscriptions.EmailSubscription(stage.alarms_mail))
+            self.operations.add_subscription(subscriptions.EmailSubscription(stage.alarms_mail))
         self._platform = Platform(
             stage=stage,
-            operations=self._operations,
+            operations=self.operations,
             layer=dependency_layer(self, "Dependencies") if stage.dependency_layer else None,
         )
         self._items = state.table.table_arn
@@ -47,9 +49,9 @@ class StatelessStack(cdk.Stack):
         self._rank = f"{self._items}/index/{table.RANK_INDEX}"
 
         self.api = RipenApi(self, "Http", stage=stage)
-        self._events = WorkingQueue(self, "Events", stage=stage, operations=self._operations)
-        self._sends = WorkingQueue(self, "Sends", stage=stage, operations=self._operations)
-        self._bus = events.EventBus(self, "Bus", description=f"Ripen {stage.name}: what changed about leads")
+        self.events = WorkingQueue(self, "Events", stage=stage, operations=self.operations)
+        self.sends = WorkingQueue(self, "Sends", stage=stage, operations=self.operations)
+        self.bus = events.EventBus(self, "Bus", description=f"Ripen {stage.name}: what changed about leads")
 
         self.functions = [
             self._ingest(),
@@ -68,19 +70,19 @@ class StatelessStack(cdk.Stack):
             self._leads(),
         ]
         self._what_sales_did_is_an_event()
-        self._name_what_people_look_for()
+        name_what_people_look_for(self)
 
     # from the outside to the table
 
     def _ingest(self) -> RipenFunction:
         ingest = self._function(
             "ingest",
-            EVENTS_QUEUE_URL=self._events.queue.queue_url,
-            SIGNING_SECRET=self._state.signing_secret.secret_arn,
-            IDENTITY_SECRET=self._state.identity_secret.secret_arn,
+            EVENTS_QUEUE_URL=self.events.queue.queue_url,
+            SIGNING_SECRET=self.state.signing_secret.secret_arn,
+            IDENTITY_SECRET=self.state.identity_secret.secret_arn,
             ALLOWED_REDIRECT_HOSTS=",".join(self._stage.redirect_hosts),
         )
-        ingest.may("sqs:SendMessage", on=[self._events.queue.queue_arn])
+        ingest.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
         self._may_read_secrets(ingest, signing=True, identity=True)
         self.api.serve("ingest", ingest)
         return ingest
@@ -88,8 +90,8 @@ class StatelessStack(cdk.Stack):
     def _score(self) -> RipenFunction:
         score = self._function(
             "score",
-            TABLE_NAME=self._state.table.table_name,
-            IDENTITY_SECRET=self._state.identity_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
         score.may(
             "dynamodb:BatchGetItem",
@@ -102,7 +104,7 @@ class StatelessStack(cdk.Stack):
             on=[self._items],
         )
         self._may_read_secrets(score, identity=True)
-        score.works_off(self._events, batch=100, window=1, concurrency=self._stage.score_concurrency)
+        score.works_off(self.events, batch=100, window=1, concurrency=self._stage.score_concurrency)
         return score
 
     def _what_sales_did_is_an_event(self) -> None:
@@ -110,7 +112,7 @@ class StatelessStack(cdk.Stack):
         events.Rule(
             self,
             "SalesToEvents",
-            event_bus=self._bus,
+            event_bus=self.bus,
             event_pattern=events.EventPattern(
                 source=[contracts.SOURCE],
                 detail_type=[
@@ -123,36 +125,36 @@ class StatelessStack(cdk.Stack):
                     )
                 ],
             ),
-            targets=[targets.SqsQueue(self._events.queue, dead_letter_queue=self._events.failures.queue)],
+            targets=[targets.SqsQueue(self.events.queue, dead_letter_queue=self.events.failures.queue)],
         )
 
     # from the table to the bus
 
     def _publish(self) -> RipenFunction:
-        publish = self._function("publish", TABLE_NAME=self._state.table.table_name, BUS_NAME=self._bus.event_bus_name)
-        publish.may("events:PutEvents", on=[self._bus.event_bus_arn])
+        publish = self._function("publish", TABLE_NAME=self.state.table.table_name, BUS_NAME=self.bus.event_bus_name)
+        publish.may("events:PutEvents", on=[self.bus.event_bus_arn])
         publish.may("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
         publish.may("dynamodb:Query", on=[self._due])
-        publish.follows_changes(self._state.table)
+        publish.follows_changes(self.state.table)
         Sweep(self, "Republish", function=publish, every=self._stage.republish_every, stage=self._stage)
         return publish
 
     # from the bus to people
 
     def _handoff(self) -> RipenFunction:
-        handoff = self._function("handoff", TABLE_NAME=self._state.table.table_name)
+        handoff = self._function("handoff", TABLE_NAME=self.state.table.table_name)
         handoff.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
-        handoff.hears(self._bus, contracts.LeadQualified, contracts.LeadUnqualified)
+        handoff.hears(self.bus, contracts.LeadQualified, contracts.LeadUnqualified)
         return handoff
 
     def _enroll(self) -> RipenFunction:
         enroll = self._function(
-            "enroll", TABLE_NAME=self._state.table.table_name, SENDS_QUEUE_URL=self._sends.queue.queue_url
+            "enroll", TABLE_NAME=self.state.table.table_name, SENDS_QUEUE_URL=self.sends.queue.queue_url
         )
         enroll.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
-        enroll.may("sqs:SendMessage", on=[self._sends.queue.queue_arn])
+        enroll.may("sqs:SendMessage", on=[self.sends.queue.queue_arn])
         enroll.hears(
-            self._bus,
+            self.bus,
             contracts.BandChanged,
             contracts.LeadQualified,
             contracts.HandoffAccepted,
@@ -164,18 +166,18 @@ class StatelessStack(cdk.Stack):
     def _notify(self) -> RipenFunction:
         notify = self._function(
             "notify",
-            TABLE_NAME=self._state.table.table_name,
-            ALERTS_TOPIC_ARN=self._alerts.topic_arn,
-            ESCALATIONS_TOPIC_ARN=self._escalations.topic_arn,
-            SLACK_SECRET=self._state.slack_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            ALERTS_TOPIC_ARN=self.alerts.topic_arn,
+            ESCALATIONS_TOPIC_ARN=self.escalations.topic_arn,
+            SLACK_SECRET=self.state.slack_secret.secret_arn,
             SLACK_API_URL=self._stage.slack_api_url,
             PUBLIC_URL=self.api.public_url,
         )
         notify.may("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
-        notify.may("sns:Publish", on=[self._alerts.topic_arn, self._escalations.topic_arn])
+        notify.may("sns:Publish", on=[self.alerts.topic_arn, self.escalations.topic_arn])
         self._may_read_secrets(notify, slack=True)
         notify.hears(
-            self._bus,
+            self.bus,
             contracts.HandoffCreated,
             contracts.HandoffAccepted,
             contracts.HandoffRejected,
@@ -190,16 +192,16 @@ class StatelessStack(cdk.Stack):
 
     def _decay_sweep(self) -> RipenFunction:
         sweep = self._function(
-            "decay_sweep", TABLE_NAME=self._state.table.table_name, EVENTS_QUEUE_URL=self._events.queue.queue_url
+            "decay_sweep", TABLE_NAME=self.state.table.table_name, EVENTS_QUEUE_URL=self.events.queue.queue_url
         )
         sweep.may("dynamodb:Query", on=[self._due])
         sweep.may("dynamodb:UpdateItem", on=[self._items])
-        sweep.may("sqs:SendMessage", on=[self._events.queue.queue_arn])
+        sweep.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
         Sweep(self, "Decay", function=sweep, every=self._stage.decay_every, stage=self._stage)
         return sweep
 
     def _sla_sweep(self) -> RipenFunction:
-        sweep = self._function("sla_sweep", TABLE_NAME=self._state.table.table_name)
+        sweep = self._function("sla_sweep", TABLE_NAME=self.state.table.table_name)
         sweep.may("dynamodb:Query", on=[self._items, self._due])
         sweep.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[self._items])
         Sweep(self, "Sla", function=sweep, every=self._stage.sla_every, stage=self._stage)
@@ -208,21 +210,21 @@ class StatelessStack(cdk.Stack):
     def _nurture_sweep(self) -> RipenFunction:
         sweep = self._function(
             "nurture_sweep",
-            TABLE_NAME=self._state.table.table_name,
-            SENDS_QUEUE_URL=self._sends.queue.queue_url,
-            OPERATIONS_TOPIC_ARN=self._operations.topic_arn,
+            TABLE_NAME=self.state.table.table_name,
+            SENDS_QUEUE_URL=self.sends.queue.queue_url,
+            OPERATIONS_TOPIC_ARN=self.operations.topic_arn,
         )
         sweep.may("dynamodb:Query", on=[self._due])
         sweep.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
-        sweep.may("sqs:SendMessage", on=[self._sends.queue.queue_arn])
-        sweep.may("sns:Publish", on=[self._operations.topic_arn])
+        sweep.may("sqs:SendMessage", on=[self.sends.queue.queue_arn])
+        sweep.may("sns:Publish", on=[self.operations.topic_arn])
         Sweep(self, "Nurture", function=sweep, every=self._stage.nurture_every, stage=self._stage)
         return sweep
 
     # mail and what becomes of it
 
     def _nurture_send(self) -> RipenFunction:
-        state = self._state
+        state = self.state
         send = self._function(
             "nurture_send",
             TABLE_NAME=state.table.table_name,
@@ -254,32 +256,32 @@ class StatelessStack(cdk.Stack):
             only_if={"StringEquals": {"ses:FromAddress": self._stage.sender}},
         )
         self._may_read_secrets(send, signing=True, identity=True)
-        send.works_off(self._sends, batch=10, window=0, concurrency=self._stage.send_concurrency)
+        send.works_off(self.sends, batch=10, window=0, concurrency=self._stage.send_concurrency)
         return send
 
     def _mail_feedback(self) -> RipenFunction:
         feedback = self._function(
             "mail_feedback",
-            TABLE_NAME=self._state.table.table_name,
-            EVENTS_QUEUE_URL=self._events.queue.queue_url,
-            IDENTITY_SECRET=self._state.identity_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            EVENTS_QUEUE_URL=self.events.queue.queue_url,
+            IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
         feedback.may("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
-        feedback.may("sqs:SendMessage", on=[self._events.queue.queue_arn])
+        feedback.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
         self._may_read_secrets(feedback, identity=True)
-        feedback.listens(self._state.mail_events)
+        feedback.listens(self.state.mail_events)
         return feedback
 
     def _links(self) -> RipenFunction:
         links = self._function(
             "links",
-            TABLE_NAME=self._state.table.table_name,
-            EVENTS_QUEUE_URL=self._events.queue.queue_url,
-            SIGNING_SECRET=self._state.signing_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            EVENTS_QUEUE_URL=self.events.queue.queue_url,
+            SIGNING_SECRET=self.state.signing_secret.secret_arn,
             CLICK_DELAY_SECONDS=str(self._stage.click_delay),
         )
         links.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
-        links.may("sqs:SendMessage", on=[self._events.queue.queue_arn])
+        links.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
         self._may_read_secrets(links, signing=True)
         self.api.serve("links", links)
         return links
@@ -289,9 +291,9 @@ class StatelessStack(cdk.Stack):
     def _sales(self) -> RipenFunction:
         sales = self._function(
             "sales",
-            TABLE_NAME=self._state.table.table_name,
-            SIGNING_SECRET=self._state.signing_secret.secret_arn,
-            SLACK_SECRET=self._state.slack_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            SIGNING_SECRET=self.state.signing_secret.secret_arn,
+            SLACK_SECRET=self.state.slack_secret.secret_arn,
         )
         sales.may(
             "dynamodb:ConditionCheckItem",
@@ -307,9 +309,9 @@ class StatelessStack(cdk.Stack):
     def _leads(self) -> RipenFunction:
         leads = self._function(
             "leads",
-            TABLE_NAME=self._state.table.table_name,
-            SIGNING_SECRET=self._state.signing_secret.secret_arn,
-            IDENTITY_SECRET=self._state.identity_secret.secret_arn,
+            TABLE_NAME=self.state.table.table_name,
+            SIGNING_SECRET=self.state.signing_secret.secret_arn,
+            IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
         leads.may("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._items])
         leads.may("dynamodb:Query", on=[self._items, self._due, self._rank])
@@ -326,9 +328,9 @@ class StatelessStack(cdk.Stack):
         self, function: RipenFunction, *, signing: bool = False, identity: bool = False, slack: bool = False
     ) -> None:
         wanted = {
-            self._state.signing_secret: signing,
-            self._state.identity_secret: identity,
-            self._state.slack_secret: slack,
+            self.state.signing_secret: signing,
+            self.state.identity_secret: identity,
+            self.state.slack_secret: slack,
         }
         function.may(
             "secretsmanager:GetSecretValue", on=[secret.secret_arn for secret, needed in wanted.items() if needed]
@@ -338,34 +340,7 @@ class StatelessStack(cdk.Stack):
     def failure_queues(self) -> list[FailureQueue]:
         """Every queue where something is set aside."""
         return [
-            self._events.failures,
-            self._sends.failures,
+            self.events.failures,
+            self.sends.failures,
             *(function.failures for function in self.functions if function.asynchronous),
         ]
-
-    def _name_what_people_look_for(self) -> None:
-        outputs = {
-            **{f"{pascal(function.name)}Function": function.function.function_name for function in self.functions},
-            **{
-                f"{pascal(function.name)}FailuresUrl": function.failures.queue.queue_url
-                for function in self.functions
-                if function.asynchronous
-            },
-            "ApiUrl": self.api.public_url,
-            "ApiId": self.api.api.api_id,
-            "TableName": self._state.table.table_name,
-            "BusName": self._bus.event_bus_name,
-            "EventsQueueUrl": self._events.queue.queue_url,
-            "EventsFailuresUrl": self._events.failures.queue.queue_url,
-            "SendsQueueUrl": self._sends.queue.queue_url,
-            "SendsFailuresUrl": self._sends.failures.queue.queue_url,
-            "AlertsTopicArn": self._alerts.topic_arn,
-            "EscalationsTopicArn": self._escalations.topic_arn,
-            "OperationsTopicArn": self._operations.topic_arn,
-            "MailEventsTopicArn": self._state.mail_events.topic_arn,
-            "SigningSecretArn": self._state.signing_secret.secret_arn,
-            "IdentitySecretArn": self._state.identity_secret.secret_arn,
-            "SlackSecretArn": self._state.slack_secret.secret_arn,
-        }
-        for name, value in outputs.items():
-            cdk.CfnOutput(self, name, value=value)

@@ -16,7 +16,9 @@ from infra.stages import Stage
 class Sweep(Construct):
     """A schedule in minutes for a function."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, function: RipenFunction, every: int, stage: Stage) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, function: RipenFunction, every: int, stage: Stage
+    ) -> None:
         super().__init__(scope, construct_id)
         events.Rule(
             self,

@@ -59,8 +59,7 @@ def link_url(base: str, link: Link, secret: str) -> str:
 def mint(link: Link, secret: str) -> str:
     """Return the token of the link."""
     fields = json.dumps([link.send_id, link.target], separators=(",", ":"), ensure_ascii=False).encode()
-    body = fields + _mac(link.purpose, fields, secret)
-    return KEY_VERSION + base64.urlsafe_b64encode(body).decode().rstrip("=")
+    return KEY_VERSION + _text(fields + _mac(link.purpose, fields, secret))
 
 
 def read(purpose: Purpose, token: str, secret: str) -> Link | None:
@@ -72,6 +71,8 @@ def read(purpose: Purpose, token: str, secret: str) -> Link | None:
         body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         return None
+    if _text(body) != text:
+        return None
     fields, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(purpose, fields, secret)):
         return None
@@ -81,7 +82,11 @@ def read(purpose: Purpose, token: str, secret: str) -> Link | None:
 
 def fingerprint(token: str) -> str:
     """Return 22 characters that name the token in event ids: the same link, the same name, and no way back."""
-    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).decode().rstrip("=")
+    return _text(hashlib.sha256(token.encode()).digest()[:16])
+
+
+def _text(body: bytes) -> str:
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
 def _mac(purpose: Purpose, fields: bytes, secret: str) -> bytes:

@@ -12,18 +12,18 @@ from typing import Literal
 Status = Literal["active", "paused", "done", "exited"]
 
 SendState = Literal[
-    "claimed", "skipped", "refused", "unknown", "parked", "sent", "delivered", "bounced", "complained"
-]  # fmt: skip
+    "claimed", "skipped", "refused", "released", "unknown", "parked", "sent", "delivered", "bounced", "complained"
+]
 """
 How a planned mail ended. `claimed`: reserved, the channel not asked or its answer not recorded; `skipped`: dropped
-with a reason; `refused`: the channel said no; `unknown`: no answer; `parked`: nobody will ever know, a person was
-told; the others are what the channel reported.
+with a reason; `refused`: the channel said no; `released`: it said not now, and the mail is planned again; `unknown`: no
+answer; `parked`: nobody will ever know, a person was told; the others are what the channel reported.
 """
 
 CONFIRM = "confirm"
 """Content id of the confirmation mail."""
 
-_SEND_ID = re.compile(r"^([a-z2-7]{16})-(\d{1,6})-(\d{1,3})-([a-z0-9_-]{1,40})$")
+_SEND_ID = re.compile(r"([a-z2-7]{16})-([0-9]{1,6})-([0-9]{1,3})-([a-z0-9_-]{1,40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SendRef:
     @classmethod
     def parse(cls, send_id: str) -> "SendRef | None":
         """Read a send id; None when it is not one of ours."""
-        found = _SEND_ID.match(send_id)
+        found = _SEND_ID.fullmatch(send_id)
         if found is None:
             return None
         return cls(found[1], found[4], int(found[2]), int(found[3]))
@@ -54,9 +54,10 @@ class Enrollment:
     """
     A lead's run through a track; one item per lead and track, so there is one run at a time by construction.
 
-    `cause` is the change that began the run and `cause_version` the lead version it was decided from. `by` says whether
-    the lead's band brought it here or sales sent it back, in which case its band does not matter. `handoff` is the
-    newest handoff change acted on (number, version). `ended_at` is when a run stopped: done, exited or paused.
+    `cause` is the change that began the run; `cause_lead` and `cause_version` are the lead it was last decided from.
+    `by` says whether the lead's band brought it here or sales sent it back, in which case its band does not matter.
+    `handoff` is the newest handoff change acted on (number, version). `ended_at` is when a run stopped: done, exited
+    or paused.
     """
 
     lead_id: str
@@ -66,6 +67,7 @@ class Enrollment:
     step: int
     playbook: str
     cause: str
+    cause_lead: str
     cause_version: int
     entered_at: int
     by: Literal["band", "sales"] = "band"

@@ -35,13 +35,13 @@ TRIES = 3
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    created = closed = False
+    metrics.add_metric(name="ChangesHeard", unit=MetricUnit.Count, value=1)
     if event["detail-type"] == LeadQualified.detail_type:
         created = hand_off(LeadQualified.model_validate(event["detail"]))
+        metrics.add_metric(name="HandoffsCreated", unit=MetricUnit.Count, value=int(created))
     else:
         closed = take_back(LeadUnqualified.model_validate(event["detail"]))
-    metrics.add_metric(name="HandoffsCreated", unit=MetricUnit.Count, value=int(created))
-    metrics.add_metric(name="HandoffsTakenBack", unit=MetricUnit.Count, value=int(closed))
+        metrics.add_metric(name="HandoffsTakenBack", unit=MetricUnit.Count, value=int(closed))
 
 
 def hand_off(qualified: LeadQualified) -> bool:

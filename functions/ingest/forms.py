@@ -78,7 +78,7 @@ class Form:
 
 def form_name(path_part: str) -> str:
     if _FORM.fullmatch(path_part) is None:
-        raise InvalidInputError("form", "must be 1 to 64 of a-z, 0-9 and hyphen, as in /forms/demo-request")
+        raise InvalidInputError("form", "must be 1 to 64 of a-z, 0-9 and hyphen, as in /forms/demo")
     return path_part
 
 

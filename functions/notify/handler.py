@@ -54,9 +54,9 @@ HEARD: dict[str, type[HandoffChange]] = {
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    metrics.add_metric(name="ChangesHeard", unit=MetricUnit.Count, value=1)
     change = HEARD[event["detail-type"]].model_validate(event["detail"])
     tell(change, attempt=context.aws_request_id)
-    metrics.add_metric(name="ChangesTold", unit=MetricUnit.Count, value=1)
 
 
 def tell(change: HandoffChange, *, attempt: str) -> None:

@@ -37,13 +37,13 @@ Answer = dict[str, Any]
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> Answer:
+    metrics.add_metric(name="SalesRequests", unit=MetricUnit.Count, value=1)
     at = int(time.time())
     try:
         answer = _pressed(event, at) if event["rawPath"].rstrip("/").endswith(INTERACTIONS) else _called(event, at)
     except RefusedError as refusal:
         logger.info("request refused", status=refusal.status.value, code=refusal.code)
         answer = _answer(refusal.status, {"code": refusal.code, "message": refusal.message})
-    metrics.add_metric(name="SalesRequests", unit=MetricUnit.Count, value=1)
     return answer
 
 

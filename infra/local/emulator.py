@@ -3,20 +3,21 @@
 import importlib.util
 import os
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from infra.local.errors import LocalError
-from infra.local.processes import Started, start, stop, wait_until
+from infra.local.processes import Started, answers, start, stop, wait_until
 from infra.local.state import State
 
 ACCOUNT = "000000000000"
+CREDENTIAL = "test"
+"""Both halves of the key pair; the emulator takes any."""
 REGION = "us-east-1"
 START_SECONDS = 30.0
 WARM_SECONDS = 60
 """How long an idle worker of a function stays; each holds about 45 MB."""
 
+READY = "/_ministack/ready"
 CALLS_LOG = "aws-calls.log"
 
 
@@ -27,8 +28,8 @@ def client_environment(endpoint: str) -> dict[str, str]:
     return kept | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
@@ -58,8 +59,8 @@ def start_emulator(folder: Path, state: State) -> Started:
         "GATEWAY_PORT": str(state.emulator_port),
         "SMTP_HOST": f"127.0.0.1:{state.smtp_port}",
         "LAMBDA_WARM_TTL_SECONDS": str(WARM_SECONDS),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
         "AWS_DEFAULT_REGION": REGION,
         "TMPDIR": str(temporary),
         # It would listen on fixed ports, and it sweeps the containers of any Docker it finds.
@@ -73,18 +74,9 @@ def start_emulator(folder: Path, state: State) -> Started:
     log = folder / "emulator.log"
     log.unlink(missing_ok=True)
     started = start([sys.executable, "-m", "ministack"], environment=environment, log=log, folder=folder)
-    if not wait_until(lambda: not started.alive() or answers(state.endpoint), seconds=START_SECONDS):
+    if not wait_until(lambda: not started.alive() or answers(state.emulator_port, READY), seconds=START_SECONDS):
         stop(started)
         raise LocalError(f"the emulator did not answer within {START_SECONDS:.0f} s; its log: {log}")
     if not started.alive():
         raise LocalError(f"the emulator ended at once; the end of {log}:\n{log.read_text(errors='replace')[-800:]}")
     return started
-
-
-def answers(endpoint: str) -> bool:
-    """Return whether a ready emulator listens there."""
-    try:
-        with urllib.request.urlopen(f"{endpoint}/_ministack/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

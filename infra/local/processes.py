@@ -1,6 +1,7 @@
 """Starting and stopping what runs beside us, by pid and never by name."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from infra.local.errors import LocalError
@@ -26,6 +28,10 @@ class Started:
 
     def alive(self) -> bool:
         return self.began != "" and _began(self.pid) == self.began
+
+
+NOBODY = Started(0, "")
+"""Stands for a process that was never started, or was ended."""
 
 
 def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path, folder: Path) -> Started:
@@ -71,6 +77,18 @@ def wait_until(holds: Callable[[], bool], *, seconds: float, pause: float = 0.05
             return False
         time.sleep(pause)
     return True
+
+
+def answers(port: int, path: str) -> bool:
+    """Return whether a GET of the path on that port is answered with 200."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def is_free(port: int) -> bool:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from infra.local.errors import LocalError
-from infra.local.processes import Started
+from infra.local.processes import NOBODY, Started
+from infra.names import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_FOLDER = ".local"
 
 
@@ -27,8 +27,8 @@ class State:
     emulator_port: int = 0
     front_door_port: int = 0
     smtp_port: int = 0
-    emulator: Started = Started(0, "")
-    companion: Started = Started(0, "")
+    emulator: Started = NOBODY
+    companion: Started = NOBODY
     companion_sources: str = ""
     deployed: str = ""
 
@@ -49,9 +49,7 @@ def read_state(folder: Path) -> State:
     """Return what the last run left; a fresh state when there is none or it cannot be read."""
     try:
         held = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        return replace(
-            State(**held), emulator=Started(**held["emulator"]), companion=Started(**held["companion"])
-        )
+        return replace(State(**held), emulator=Started(**held["emulator"]), companion=Started(**held["companion"]))
     except (OSError, ValueError, KeyError, TypeError):
         return State()
 

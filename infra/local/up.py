@@ -11,22 +11,25 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from infra.local.after_deploy import finish
 from infra.local.cdk_cli import CommandLine
-from infra.local.emulator import CALLS_LOG, answers, client_environment, start_emulator
+from infra.local.emulator import CALLS_LOG, READY, client_environment, start_emulator
 from infra.local.errors import LocalError
 from infra.local.outputs import FILE, Outputs, read_outputs, write_outputs
-from infra.local.processes import Started, free_port, is_free, start, stop, wait_until
-from infra.local.state import ROOT, State, alone, read_state, state_folder, write_state
+from infra.local.processes import answers, free_port, is_free, start, stop, wait_until
+from infra.local.state import State, alone, read_state, state_folder, write_state
+from infra.names import ROOT
 
+COMPANION_READY = "/_companion/ready"
 COMPANION_SECONDS = 20.0
 DEPLOYED_SOURCES = ("cdk.json", "functions", "infra", "shared")
 COMPANION_SOURCES = ("infra/local/companion",)
@@ -40,6 +43,7 @@ def up(folder: Path, *, port: int | None = None, console: Console | None = None)
         folder: Where this embedded AWS keeps its state; another folder is another AWS.
         port: Where the front door must listen; any free port, and the same one again, when not said.
         console: Where progress is told; nowhere when not said.
+
     Raises:
         LocalError: it cannot be had; the message says why and what to do.
     """
@@ -66,10 +70,10 @@ def _emulator(folder: Path, *, port: int | None, say: Console) -> tuple[State, b
     """Return the state with a running emulator, and whether it is a new and empty one."""
     state = read_state(folder)
     moved = port is not None and port != state.front_door_port
-    if moved and not is_free(port or 0):
+    if port is not None and (moved or not state.companion.alive()) and not is_free(port):
         raise LocalError(f"port {port} is in use by another program; name a free one, or none to have one chosen")
     mail_cut_off = not state.companion.alive() and not is_free(state.smtp_port)
-    if state.emulator.alive() and answers(state.endpoint) and state.deployed and not mail_cut_off:
+    if state.emulator.alive() and answers(state.emulator_port, READY) and state.deployed and not mail_cut_off:
         say.print(f"[green]✓[/] the emulator runs at {state.endpoint}")
         if moved:
             stop(state.companion)
@@ -103,8 +107,11 @@ def _with_ports(state: State, port: int | None, say: Console) -> State:
 def _companion(folder: Path, state: State, say: Console) -> State:
     """Return the state with a running companion of the present sources."""
     sources = _hash(COMPANION_SOURCES)
-    ready = f"{state.front_door}/_companion/ready"
-    if state.companion.alive() and state.companion_sources == sources and _listens(ready):
+    if (
+        state.companion.alive()
+        and state.companion_sources == sources
+        and answers(state.front_door_port, COMPANION_READY)
+    ):
         say.print(f"[green]✓[/] front door, inbox and Slack stand-in run at {state.front_door}")
         return state
     stop(state.companion)
@@ -112,7 +119,6 @@ def _companion(folder: Path, state: State, say: Console) -> State:
         taken, chosen = state.front_door_port, free_port(avoid=state.ports)
         say.print(f"[yellow]![/] port {taken} is in use by another program: taking {chosen} instead")
         state = replace(state, front_door_port=chosen)
-        ready = f"{state.front_door}/_companion/ready"
     log = folder / "companion.log"
     with _step(say, f"starting front door, inbox and Slack stand-in at {state.front_door}"):
         log.unlink(missing_ok=True)
@@ -125,7 +131,9 @@ def _companion(folder: Path, state: State, say: Console) -> State:
         ]  # fmt: skip
         started = start(command, environment=client_environment(state.endpoint), log=log, folder=ROOT)
         state = write_state(folder, replace(state, companion=started, companion_sources=sources))
-        if not wait_until(lambda: not started.alive() or _listens(ready), seconds=COMPANION_SECONDS):
+        if not wait_until(
+            lambda: not started.alive() or answers(state.front_door_port, COMPANION_READY), seconds=COMPANION_SECONDS
+        ):
             stop(started)
             raise LocalError(f"the front door did not answer within {COMPANION_SECONDS:.0f} s; its log: {log}")
         if not started.alive():
@@ -153,22 +161,11 @@ def _deploy(cdk: CommandLine, context: dict[str, str], *, bootstrap: bool, say: 
 
 
 @contextmanager
-def _step(say: Console, what: str) -> Iterator["Console.print"]:
+def _step(say: Console, what: str) -> Iterator[Callable[[str], None]]:
     began = time.monotonic()
     with say.status(what) as status:
         yield status.update
     say.print(f"[green]✓[/] {what} [dim]{time.monotonic() - began:.1f} s[/]")
-
-
-def _listens(url: str) -> bool:
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _hash(sources: tuple[str, ...], *, without: str = "-", also: str = "") -> str:
@@ -192,15 +189,18 @@ def main() -> int:
     try:
         outputs = up(state_folder(asked.folder), port=asked.port, console=console)
     except LocalError as error:
-        Console(stderr=True, highlight=False).print(f"[red]make up:[/] {error}", markup=True)
+        Console(stderr=True, highlight=False).print("[red]make up:[/]", escape(str(error)), soft_wrap=True)
         return 1
-    console.print(f"""
+    console.print(
+        f"""
   API        {outputs.api_url}   (write key {outputs.write_key})
   inbox      {outputs.inbox_url}
   Slack      {outputs.slack_url}
   AWS        {outputs.aws_endpoint_url}
   all else   {state_folder(asked.folder) / FILE}
-  stop it    make down""")
+  stop it    make down""",
+        soft_wrap=True,
+    )
     return 0
 
 

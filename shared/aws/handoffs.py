@@ -116,7 +116,7 @@ def change_entry(
         detail: What it says besides ids, instant and version.
         about: Tells apart what is announced of one version (two clocks at one sweep).
     """
-    version = f"handoff-{handoff.number}-{handoff.version}"
+    version = f"handoff-{handoff.number:06d}-{handoff.version:06d}"
     return change_put(
         lead_id=handoff.lead_id,
         at=at,

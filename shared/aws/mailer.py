@@ -12,6 +12,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import clients
 
+NOT_NOW = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "AccountSendingPaused",
+        "AccountSendingPausedException",
+        "ConfigurationSetSendingPaused",
+        "ConfigurationSetSendingPausedException",
+    }
+)
+"""Codes with which SES says that it did not take the mail and would at another time: rate, quota, paused sending."""
+
 REFUSALS = frozenset(
     {
         "MessageRejected",
@@ -19,10 +31,6 @@ REFUSALS = frozenset(
         "MailFromDomainNotVerifiedException",
         "ConfigurationSetDoesNotExist",
         "ConfigurationSetDoesNotExistException",
-        "ConfigurationSetSendingPaused",
-        "ConfigurationSetSendingPausedException",
-        "AccountSendingPaused",
-        "AccountSendingPausedException",
         "InvalidParameterValue",
         "ValidationError",
         "AccessDenied",
@@ -33,8 +41,6 @@ REFUSALS = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "OptInRequired",
-        "Throttling",
-        "ThrottlingException",
     }
 )
 """Codes with which SES says that it did not take the mail (API reference: SendRawEmail, and the common errors)."""
@@ -55,13 +61,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class NotNow:
+    """SES did not take the mail, and would take the same one later."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Nobody knows whether SES took the mail; its send event will tell, or nothing will."""
 
     reason: str
 
 
-Outcome = Accepted | Refused | Unknown
+Outcome = Accepted | Refused | NotNow | Unknown
 
 
 def send(raw: bytes, *, sender: str, recipient: str, configuration_set: str, tags: Mapping[str, str]) -> Outcome:
@@ -85,6 +98,8 @@ def send(raw: bytes, *, sender: str, recipient: str, configuration_set: str, tag
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]
+        if code in NOT_NOW:
+            return NotNow(code)
         return Refused(code) if code in REFUSALS else Unknown(code)
     except BotoCoreError as error:
         return Unknown(type(error).__name__)

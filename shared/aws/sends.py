@@ -6,7 +6,7 @@ nothing happened. A claimed mail is never offered to the channel again: what it 
 nobody got is settled by the channel's own report, or parked and shown to a person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -85,6 +85,37 @@ def claim_confirmation(ref: SendRef, *, at: int, address: Address, playbook: str
     confirmations = (*address.confirmations, PastSend(at, ref.send_id))
     put = _put(ref, state="claimed", content=CONFIRM, at=at, address=address, playbook=playbook, waits=True)
     return _transact([put, claim_entry(address, {"confirmations": past_items(confirmations)})])
+
+
+def release(ref: SendRef, *, address: Address, run: Enrollment | None, reason: str) -> bool:
+    """
+    Take a claim back, in one transaction: only after the channel said that it did not take the mail.
+
+    Args:
+        ref: The claimed mail.
+        address: As it was before the claim.
+        run: The enrollment that plans the mail again, carrying the version the claim left; None for a confirmation.
+        reason: The channel's code.
+    Returns: False when somebody changed one of the items since; the claim stands.
+    """
+    if run is None:
+        before: dict[str, Any] = {"confirmations": past_items(address.confirmations)}
+    else:
+        sent = {key: instant_text(when) for key, when in address.sent.items()}
+        before = {"recent": past_items(address.recent), "sent": sent}
+    claimed = replace(address, version=address.version + 1)
+    give_back = {
+        "TableName": settings.table_name(),
+        "Key": _key(ref),
+        "UpdateExpression": "SET #state = :released, #reason = :reason REMOVE #due, #at",
+        "ConditionExpression": "#state = :claimed",
+        "ExpressionAttributeNames": {
+            "#state": "state", "#reason": "reason", "#due": table.DUE_KEY, "#at": table.DUE_AT,
+        },
+        "ExpressionAttributeValues": to_item({":claimed": "claimed", ":released": "released", ":reason": reason}),
+    }  # fmt: skip
+    entries: list[Any] = [{"Update": give_back}, claim_entry(claimed, before)]
+    return _transact([*entries, *([] if run is None else [save_entry(run)])]) == "claimed"
 
 
 def skip(
@@ -194,8 +225,9 @@ def _put(
         "Put": {
             "TableName": settings.table_name(),
             "Item": to_item(item),
-            "ConditionExpression": "attribute_not_exists(#pk)",
-            "ExpressionAttributeNames": {"#pk": table.PK},
+            "ConditionExpression": "attribute_not_exists(#pk) OR #state = :released",
+            "ExpressionAttributeNames": {"#pk": table.PK, "#state": "state"},
+            "ExpressionAttributeValues": {":released": {"S": "released"}},
         }
     }
 

@@ -84,7 +84,9 @@ def nurture_letter(
         fields["owner_name"] = owner.name
     reply_to = mail["reply_to"] if owner is None or not owner.email else owner.email
     rendered = render(playbook["templates"][content], fields)
-    return Letter(rendered, _envelope(lead, ref, ref.track, mail, office, reply_to, unsubscribe_url))
+    tags = {"send_id": ref.send_id, "track": ref.track}
+    envelope = _envelope(lead, mail, office, reply_to=reply_to, unsubscribe_url=unsubscribe_url, tags=tags)
+    return Letter(rendered, envelope)
 
 
 def confirmation_letter(
@@ -104,7 +106,9 @@ def confirmation_letter(
         "confirm_url": _link(office, Link("confirm", ref.send_id, address)),
     }
     rendered = render(playbook["templates"][CONFIRM], fields)
-    return Letter(rendered, _envelope(lead, ref, CONFIRM, mail, office, mail["reply_to"], unsubscribe_url))
+    tags = {"send_id": ref.send_id, "track": CONFIRM}
+    envelope = _envelope(lead, mail, office, reply_to=mail["reply_to"], unsubscribe_url=unsubscribe_url, tags=tags)
+    return Letter(rendered, envelope)
 
 
 def _link(office: Office, link: Link) -> str:
@@ -112,7 +116,7 @@ def _link(office: Office, link: Link) -> str:
 
 
 def _envelope(
-    lead: Lead, ref: SendRef, track: str, mail: Mapping[str, Any], office: Office, reply_to: str, unsubscribe_url: str
+    lead: Lead, mail: Mapping[str, Any], office: Office, *, reply_to: str, unsubscribe_url: str, tags: Mapping[str, str]
 ) -> Envelope:
     return Envelope(
         sender=office.sender,
@@ -121,5 +125,5 @@ def _envelope(
         reply_to=reply_to,
         unsubscribe_url=unsubscribe_url,
         configuration_set=office.configuration_set,
-        tags={"send_id": ref.send_id, "stage": office.stage, "track": track},
+        tags={**tags, "stage": office.stage},
     )

@@ -118,7 +118,7 @@ def selected(rule: EngagementRule, facts: Iterable[Fact]) -> tuple[Fact, ...]:
     Return the facts the rule can ever use, oldest first.
 
     The newest fact of each of the newest `most` keys, where the key is the event, the asset, or (day, event) with the
-    newest `a_day` of each day. Copies of one event join to the latest time and the stricter verdict; `per_day` keeps
+    newest `a_day` of each day. Copies of one event join to the latest time and its strictest verdict; `per_day` keeps
     a copy on each day it was reported for, so that which copy came first cannot matter, and counts the latest.
     """
     newest: dict[tuple[str, int], Fact] = {}
@@ -141,11 +141,13 @@ def _day_of(rule: EngagementRule, fact: Fact) -> int:
 
 
 def _joined(one: Fact, other: Fact) -> Fact:
-    newer = max(one, other, key=lambda fact: (fact.at, fact.event))
-    if one.event != other.event:
-        return newer
-    stricter = max(one.verdict, other.verdict, key=_STRICTER.__getitem__)
-    return replace(newer, verdict=stricter)
+    """
+    Return the newer fact, and of copies at one time the stricter verdict.
+
+    The verdict of an older copy does not reach a newer one: the older may have been dropped before the newer came, and
+    then which of them arrived first would matter.
+    """
+    return max(one, other, key=lambda fact: (fact.at, fact.event, _STRICTER[fact.verdict], fact.asset))
 
 
 def _with_facts(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from shared.instants import DAY
+from shared.instants import DAY, MINUTE
 from shared.lead import Lead
 from shared.mailing import Address, Enrollment, PastSend, content_key
 from shared.rules.consent import confirmation_refusal, refusal
@@ -24,13 +24,18 @@ PROOF_CHECK = DAY
 PROOF_PATIENCE = 30 * DAY
 """How long after entry such a run is given up."""
 
+POSTPONED = 15 * MINUTE
+"""How long a mail waits that the channel would not take just now: its rate or quota is used up, or sending is paused."""
+
 SALES_CHECK = DAY
 """How often a run looks again while the lead's stage says sales has it but the address is not paused."""
 
 RECENT_KEPT = 40
 """Newest claims kept on an address: as many as the largest cap a playbook may set."""
 
-_MAILABLE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_MAILABLE = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
 """What goes into a To header as it is: no quoting, no comments, no characters outside ASCII, one address."""
 
 
@@ -187,6 +192,11 @@ def stopped(run: Enrollment, stop: Stop, at: int) -> Enrollment:
 def waiting(run: Enrollment, wait: Wait) -> Enrollment:
     """Return the run as it waits; the reason answers why this person was not mailed."""
     return replace(run, due_at=wait.until, reason=wait.reason)
+
+
+def postponed(run: Enrollment, code: str, at: int) -> Enrollment:
+    """Return the run as it plans the same mail again: the channel said that it did not take it, and would later."""
+    return replace(run, due_at=at + POSTPONED, reason=f"the channel said {code}")
 
 
 def remembered(recent: tuple[PastSend, ...], claim: PastSend) -> tuple[PastSend, ...]:

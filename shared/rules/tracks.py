@@ -41,9 +41,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The change that asks for a decision: its id, its instant, and the version of the item that changed."""
+    """The change that asks for a decision: its id, whose it is, its instant, and the version of what changed."""
 
     change_id: str
+    lead_id: str
     at: int
     version: int
 
@@ -115,8 +116,8 @@ def follow_band(
     Returns: The enrollments that change: exits first, then entries.
     """
     ended = [
-        replace(run, status="exited", reason=f"band {lead.settled.band}", cause_version=lead.version,
-                due_at=None, ended_at=cause.at)
+        replace(run, status="exited", reason=f"band {lead.settled.band}", due_at=None, ended_at=cause.at,
+                cause_lead=lead.lead_id, cause_version=lead.version)
         for run in runs.values()
         if run.status in GOING
         and _is_news(run, cause)
@@ -172,8 +173,12 @@ def _standing(run: Enrollment) -> tuple[int, int, str]:
 
 
 def _is_news(run: Enrollment, cause: Cause) -> bool:
-    """Tell whether the change is newer than what the run was last decided from; older ones arrive late or twice."""
-    return cause.version > run.cause_version
+    """
+    Tell whether the change is newer than what the run was last decided from; older ones arrive late or twice.
+
+    Versions of different leads, before and after a merge, say nothing of each other.
+    """
+    return run.cause_lead != cause.lead_id or cause.version > run.cause_version
 
 
 def _may_enter(lead: Lead, track: Track, run: Enrollment | None, cause: Cause) -> bool:
@@ -197,6 +202,7 @@ def _entry(
         step=0,
         playbook=playbook,
         cause=cause.change_id,
+        cause_lead=lead.lead_id,
         cause_version=lead.version,
         entered_at=cause.at,
         due_at=due_at,

@@ -62,6 +62,10 @@ class Stand:
     def post(self, path: str, **more: Any) -> requests.Response:
         return requests.post(self.url + path, timeout=10, **more)
 
+    def write_outputs(self, **values: str) -> None:
+        """Do what a deploy does: replace outputs.json."""
+        (self.folder / "outputs.json").write_text(json.dumps(values))
+
     def deliver(self, message: EmailMessage | str, *, sender: str = "hello@ripen.example", to: list[str]) -> None:
         """Hand over a mail as the emulator does."""
         text = message if isinstance(message, str) else message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
@@ -76,14 +80,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_companion(folder: Path, *, endpoint: str = "", deployed: bool = True) -> Iterator[Stand]:
+def running_companion(
+    folder: Path, *, endpoint: str = "", smtp_port: int = 0, deployed: bool = True
+) -> Iterator[Stand]:
     """Run a companion in this process, before the given endpoint or before a stand-in for the deployed API."""
     upstream = Upstream()
     server = _upstream_server(upstream)
     outputs = folder / "outputs.json"
     if deployed:
         outputs.write_text(json.dumps({"api_id": API_ID, "slack_signing_secret": SIGNING_SECRET}))
-    smtp_port = free_port()
+    smtp_port = smtp_port or free_port()
     companion = Companion(
         port=0,
         smtp_port=smtp_port,
@@ -118,11 +124,11 @@ def _upstream_server(upstream: Upstream) -> ThreadingHTTPServer:
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_GET = do_POST = do_HEAD = do_OPTIONS = do_DELETE = do_PUT = do_PATCH = answer
-
         def log_message(self, *_: Any) -> None:
             pass
 
+    for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE"):
+        setattr(Api, f"do_{method}", Api.answer)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server

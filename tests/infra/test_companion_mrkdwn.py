@@ -40,6 +40,7 @@ def test_mrkdwn_is_shown_as_slack_shows_it(source: str, shown: str) -> None:
 
 def test_plain_text_has_no_markup_but_emoji_names() -> None:
     assert str(plain_text({"type": "plain_text", "text": ":fire: *a* <!here>"})) == "🔥 *a* &lt;!here&gt;"
+    assert str(plain_text({"type": "plain_text", "text": "&lt;b&gt; :fire:", "emoji": False})) == "&lt;b&gt; :fire:"
     assert str(mrkdwn({"type": "plain_text", "text": "*a*"})) == "*a*"
     assert str(mrkdwn(None)) == ""
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -116,6 +117,29 @@ def test_history_is_newest_first_by_channel_id_and_has_metadata_on_request(slack
     with pytest.raises(SlackApiError, match="channel_not_found"):
         slack.conversations_history(channel="#sales-alerts")
     assert [known["name"] for known in slack.conversations_list()["channels"]] == ["sales-alerts"]
+
+
+def test_long_histories_come_in_pages(slack: WebClient) -> None:
+    channel = ""
+    for number in range(5):
+        channel = slack.chat_postMessage(channel="#sales-alerts", text=str(number))["channel"]
+    pages = [
+        [message["text"] for message in page["messages"]]
+        for page in slack.conversations_history(channel=channel, limit=2)
+    ]
+    assert pages == [["4", "3"], ["2", "1"], ["0"]]
+
+
+def test_replies_stand_in_the_thread_and_not_in_the_history(stand: Stand, slack: WebClient) -> None:
+    posted = slack.chat_postMessage(channel="#sales-alerts", text="Call Anna")
+    slack.chat_postMessage(channel="#sales-alerts", text="Hurry", thread_ts=posted["ts"])
+    thread = slack.conversations_replies(channel=posted["channel"], ts=posted["ts"])["messages"]
+    assert [message["text"] for message in thread] == ["Call Anna", "Hurry"]
+    history = slack.conversations_history(channel=posted["channel"])["messages"]
+    assert [message["text"] for message in history] == ["Call Anna"]
+    shown = stand.get("/slack").text
+    assert shown.count("Hurry") == 1
+    assert shown.index('class="thread"') < shown.index("Hurry")
 
 
 def test_form_bodies_are_read_like_json(stand: Stand) -> None:
@@ -247,6 +271,7 @@ def test_the_response_url_replaces_the_message_or_answers_the_presser(stand: Sta
     hook.send(text="You took it", response_type="ephemeral")
     shown = [message["text"] for message in stand.get("/slack.json").json()["messages"]]
     assert shown == ["Maria took it", "You took it"]
+    assert "Only visible to Maria Lindqvist" in stand.get("/slack").text
     assert [message["text"] for message in slack.conversations_history(channel=posted["channel"])["messages"]] == [
         "Maria took it"
     ]
@@ -271,6 +296,20 @@ def test_a_press_from_the_page_does_the_same_and_shows_the_answer(stand: Stand, 
     assert "{&#34;code&#34;:&#34;not_allowed&#34;}" in page.text
     assert payload(stand.upstream.received[0])["user"]["id"] == "U0 & you"
     assert payload(stand.upstream.received[0])["actions"][0]["block_id"] == "handoff|lead1"
+
+
+def test_the_page_waits_for_what_a_press_brings_about(stand: Stand, slack: WebClient) -> None:
+    posted = slack.chat_postMessage(channel="#a", text="Call Anna", blocks=alert())
+
+    def function(_: Received) -> Reply:
+        Timer(
+            0.3, slack.chat_update, kwargs={"channel": posted["channel"], "ts": posted["ts"], "text": "Taken"}
+        ).start()
+        return Reply(body=b"")
+
+    stand.upstream.reply = function
+    form = {"channel": posted["channel"], "press": f"{posted['ts']}|handoff%7Clead1|accept|lead1.1", "user": "U0MARIA"}
+    assert "Taken" in stand.post("/slack/press", data=form).text
 
 
 def test_a_modal_that_a_press_opens_is_a_form_whose_answers_are_posted(stand: Stand, slack: WebClient) -> None:

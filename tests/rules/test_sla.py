@@ -67,9 +67,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    said=calendars(), near=st.sampled_from(CHANGES), minute=st.integers(-1440, 3 * 1440), within=st.integers(1, 600)
-)
+@given(said=calendars(), near=st.sampled_from(CHANGES), minute=st.integers(-1440, 3 * 1440), within=st.integers(1, 600))
 @example(  # the hour 02:00 to 03:00 happens twice, and is worked twice
     said=Calendar("Europe/Stockholm", frozenset({6}), 2 * HOUR, 3 * HOUR), near=CHANGES[9], minute=0, within=120
 )

@@ -24,6 +24,7 @@ EMOJI = {
     "email": "📧",
     "fire": "🔥",
     "heavy_check_mark": "✔️",
+    "heavy_minus_sign": "➖",
     "hourglass": "⌛",
     "hourglass_flowing_sand": "⏳",
     "large_blue_circle": "🔵",
@@ -50,11 +51,11 @@ EMOJI = {
 
 PEOPLE = {
     "U0MARIA": "Maria Lindqvist",
-    "U0JONAS": "Jonas Berg",
-    "U0PRIYA": "Priya Raman",
-    "U0ELENA": "Elena Rossi",
+    "U0JONAS": "Jonas Weber",
+    "U0PRIYA": "Priya Nair",
+    "U0HELENA": "Helena Novak",
 }
-"""Who works here when outputs.json does not say (`slack_users`)."""
+"""Who works here when outputs.json does not say (`slack_users`): the people of the default playbook."""
 
 _BRACKETS = re.compile(r"<([^<>\n]+)>")
 _CODE_BLOCK = re.compile(r"```(.+?)```", re.DOTALL)
@@ -87,15 +88,15 @@ def mrkdwn(text: Any) -> Markup:
         text: `{"type": "mrkdwn" | "plain_text", "text": ...}` or a string; anything else renders as nothing.
     """
     if isinstance(text, Mapping):
-        content = str(text.get("text", ""))
-        return plain_text(content) if text.get("type") == "plain_text" else _rendered(content)
+        return plain_text(text) if text.get("type") == "plain_text" else _rendered(str(text.get("text", "")))
     return _rendered(text) if isinstance(text, str) else Markup()
 
 
 def plain_text(text: Any) -> Markup:
-    """Render a plain text object, or a string, with emoji names replaced and line breaks kept."""
-    content = str(text.get("text", "")) if isinstance(text, Mapping) else str(text or "")
-    return _lines(_emoji(escape(content)))
+    """Render a plain text object, or a string: no markup, but line breaks and, unless it says no, emoji names."""
+    said = text if isinstance(text, Mapping) else {"text": text or ""}
+    shown = escape(_literal(str(said.get("text", ""))))
+    return _lines(_emoji(shown) if said.get("emoji", True) else shown)
 
 
 def _rendered(text: str) -> Markup:

@@ -1,6 +1,7 @@
 """The companion as one object: its parts put together, started and stopped."""
 
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
@@ -73,6 +74,7 @@ class Companion:
     def start(self) -> None:
         """Listen on both ports. Raises `OSError` when the SMTP port is taken."""
         try:
+            socket.create_server((HOST, self._smtp.port)).close()  # aiosmtpd would notice a taken port only after 5 s
             self._smtp.start()
         except OSError:
             self._http.server_close()

@@ -17,6 +17,7 @@ from infra.local.companion.workspace import Workspace, channel_id
 
 NEWEST_SHOWN = 100
 NOTICES_KEPT = 20
+SETTLING_SECONDS = 4
 
 MENU = "menu"
 """Prefix of the fields that carry the choice of a menu."""
@@ -46,7 +47,7 @@ class Slack:
         channels = self._workspace.channels()
         chosen = request.args.get("channel") or next(iter(channels), "")
         chosen = chosen if chosen in channels else channel_id(chosen)
-        messages = [self._shown(message) for message in reversed(self._workspace.messages(chosen))]
+        threads = self._threads(chosen)
         notices = dict(self._notices)
         return page(
             "slack",
@@ -62,8 +63,8 @@ class Slack:
                 for identifier, name in channels.items()
             ],
             channel=chosen,
-            messages=messages[:NEWEST_SHOWN],
-            hidden=len(messages) - len(messages[:NEWEST_SHOWN]),
+            messages=threads[:NEWEST_SHOWN],
+            hidden=max(len(threads) - NEWEST_SHOWN, 0),
             notice=notices.get(request.args.get("notice", "")),
             **self._who(request.args.get("user", "")),
         )
@@ -103,7 +104,7 @@ class Slack:
                     value=asked.get("value", ""),
                 )
                 return json_answer(outcome.as_json())
-            user, channel = _presser(request), request.form["channel"]
+            user, channel, before = _presser(request), request.form["channel"], self._workspace.changes
             ts, block_id, action_id, value = [*request.form.get("press", "").split("|", 3), "", "", ""][:4]
             outcome = self._press.press(
                 channel=channel,
@@ -116,6 +117,7 @@ class Slack:
         except NothingToPressError as error:
             raise NotFound(str(error)) from error
         notice = self._notice(user, "pressed a button", outcome)
+        self._settle(outcome, before)
         if outcome.view:
             return redirect(f"/slack/view/{outcome.view['id']}?{urlencode({'user': user, 'channel': channel})}", 303)
         return _back(channel=channel, user=user, notice=notice)
@@ -137,11 +139,12 @@ class Slack:
                     values=dict(asked.get("values", {})),
                 )
                 return json_answer(outcome.as_json())
-            user, channel = _presser(request), request.form.get("channel", "")
+            user, channel, before = _presser(request), request.form.get("channel", ""), self._workspace.changes
             outcome = self._press.submit(view_id=request.form["view_id"], user=user, values=request.form.to_dict())
         except NothingToPressError as error:
             raise NotFound(str(error)) from error
         notice = self._notice(user, "submitted the form", outcome)
+        self._settle(outcome, before)
         if outcome.view:
             return self._view(outcome.view, channel=channel, user=user, given=request.form.to_dict(), notice=notice)
         return _back(channel=channel, user=user, notice=notice)
@@ -183,12 +186,28 @@ class Slack:
             "user": user,
         }
 
+    def _settle(self, outcome: Outcome, before: int) -> None:
+        """Give the application a moment to bring the message up to date, so that the page shows what came of it."""
+        if outcome.accepted and not outcome.view:
+            self._workspace.wait_for_change(after=before, seconds=SETTLING_SECONDS)
+
+    def _threads(self, channel: str) -> list[dict[str, Any]]:
+        """Return a channel's messages, newest first, each with the replies to it, oldest first."""
+        shown = {message["ts"]: self._shown(message) for message in self._workspace.messages(channel)}
+        for message in shown.values():
+            parent = shown.get(message.get("thread_ts", ""))
+            if parent is not None and parent is not message:
+                parent["replies"].append(message)
+        return [message for message in reversed(shown.values()) if message.get("thread_ts", "") not in shown]
+
     def _shown(self, message: dict[str, Any]) -> dict[str, Any]:
         moment = datetime.fromtimestamp(float(message["ts"]), UTC)
-        blocks = message.get("blocks", [])
+        presser = str(message.get("seen_by", ""))
         return {
             **message,
-            "blocks": blocks,
+            "blocks": message.get("blocks", []),
+            "replies": [],
+            "seen_by": self._press.people().get(presser, presser),
             "anchor": f"m-{message['ts']}",
             "instant": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "time": moment.strftime("%Y-%m-%d %H:%M"),

@@ -153,15 +153,17 @@ class SlackApi:
         known = self._workspace.hook(hook)
         if known is None:
             raise NotFound("used_url")
-        channel, ts = known
+        channel, ts, presser = known
         arguments = _arguments(request)
         if arguments.get("delete_original"):
             self._workspace.delete(channel, ts)
         elif arguments.get("replace_original"):
             self._workspace.update(channel, ts, arguments)
         else:
-            shown = {"is_ephemeral": arguments.get("response_type", "ephemeral") == "ephemeral"}
-            self._workspace.post(channel, arguments, extra=shown)
+            for_all = arguments.get("response_type") == "in_channel"
+            self._workspace.post(
+                channel, arguments, extra={} if for_all else {"is_ephemeral": True, "seen_by": presser}
+            )
         return Response("ok")
 
     def _auth_test(self, _arguments: Arguments) -> Answer:
@@ -257,9 +259,19 @@ def _found(messages: list[dict[str, Any]], arguments: Arguments) -> Answer:
         if oldest < float(message["ts"]) < latest or (ends_count and float(message["ts"]) in (oldest, latest))
     ]
     limit = int(arguments.get("limit") or 100)
+    chosen, more = _one_page(chosen, limit=limit, cursor=str(arguments.get("cursor") or ""))
     if str(arguments.get("include_all_metadata", "")).lower() not in {"true", "1"}:
         chosen = [{name: value for name, value in message.items() if name != "metadata"} for message in chosen]
-    return {"ok": True, "messages": chosen[:limit], "has_more": len(chosen) > limit, "pin_count": 0}
+    metadata = {"next_cursor": more}
+    return {"ok": True, "messages": chosen, "has_more": bool(more), "pin_count": 0, "response_metadata": metadata}
+
+
+def _one_page(messages: list[dict[str, Any]], *, limit: int, cursor: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the page that begins after the message of the cursor, and the cursor of the next one, if there is one."""
+    stamps = [message["ts"] for message in messages]
+    start = stamps.index(cursor) + 1 if cursor in stamps else 0
+    page = messages[start : start + limit]
+    return page, page[-1]["ts"] if page and start + limit < len(messages) else ""
 
 
 def _refusal(error: str, faults_found: list[str] | None = None) -> Answer:

@@ -86,7 +86,7 @@ class SlackPress:
             raise NothingToPressError("There is no such message")
         block, element = _element(message, action_id=action_id, block_id=block_id, value=value)
         trigger = self._workspace.new_trigger()
-        hook = self._workspace.new_hook(identifier, ts)
+        hook = self._workspace.new_hook(identifier, ts, presser=user)
         payload = {
             "type": "block_actions",
             **self._sender(user),

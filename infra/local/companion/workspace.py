@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from threading import RLock
+from threading import Condition, RLock
 from typing import Any
 
 from infra.local.companion.block_kit import with_ids
@@ -38,12 +38,14 @@ class Workspace:
     def __init__(self, journal: Path) -> None:
         self._journal = journal
         self._lock = RLock()
+        self._changed = Condition(self._lock)
         self._names: dict[str, str] = {}
         self._messages: dict[tuple[str, str], dict[str, Any]] = {}
         self._views: dict[str, dict[str, Any]] = {}
         self._triggers: dict[str, float] = {}
         self._opened: dict[str, str] = {}
-        self._hooks: dict[str, tuple[str, str]] = {}
+        self._hooks: dict[str, tuple[str, str, str]] = {}
+        self._changes = 0
         self._last_ts = 0
         journal.parent.mkdir(parents=True, exist_ok=True)
         if journal.exists():
@@ -70,6 +72,19 @@ class Workspace:
         self._remember(channel=channel, name=self._names[channel], message=message, ts=ts)
         with self._journal.open("a", encoding="utf-8") as file:
             file.write(self._entry(channel, ts, message))
+        self._changes += 1
+        self._changed.notify_all()
+
+    @property
+    def changes(self) -> int:
+        """How many messages were posted, changed or deleted."""
+        with self._lock:
+            return self._changes
+
+    def wait_for_change(self, *, after: int, seconds: float) -> None:
+        """Return when a message was posted or changed since `changes` was read, or the time is up."""
+        with self._lock:
+            self._changed.wait_for(lambda: self._changes > after, timeout=seconds)
 
     def _entry(self, channel: str, ts: str, message: dict[str, Any] | None) -> str:
         return json.dumps({"channel": channel, "name": self._names[channel], "message": message, "ts": ts}) + "\n"
@@ -145,14 +160,15 @@ class Workspace:
             self._triggers[trigger] = time.monotonic()
         return trigger
 
-    def new_hook(self, channel: str, ts: str) -> str:
-        """Return the last part of a response_url for that message."""
+    def new_hook(self, channel: str, ts: str, *, presser: str) -> str:
+        """Return the last part of a response_url for that message and whoever presses."""
         with self._lock:
             hook = secrets.token_urlsafe(18)
-            self._hooks[hook] = (channel, ts)
+            self._hooks[hook] = (channel, ts, presser)
             return hook
 
-    def hook(self, hook: str) -> tuple[str, str] | None:
+    def hook(self, hook: str) -> tuple[str, str, str] | None:
+        """Return channel, message and presser of a response_url."""
         with self._lock:
             return self._hooks.get(hook)
 

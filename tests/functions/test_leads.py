@@ -1,0 +1,158 @@
+"""Reading leads back through the API."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from functions.leads.handler import handler, model
+from functions.score.handler import handler as score
+from functions.score.handler import model as score_model
+from shared.identity import home
+from shared.instants import DAY, HOUR, instant_text
+from shared.keys import mint_key
+from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
+from tests.functions.test_score import NOW, event, message, records
+
+
+@pytest.fixture(autouse=True)
+def _playbook(playbook):
+    model.cache_clear()
+    score_model.cache_clear()
+    yield
+    model.cache_clear()
+    score_model.cache_clear()
+
+
+def ask(path, context, *, kind="admin", method="GET", body=None, lead_id=None, **query):
+    request = sample("http_leads") | {"rawPath": path, "queryStringParameters": query or None, "body": body}
+    request["requestContext"] = {"http": {"method": method, "path": path}}
+    request["headers"] = {"authorization": f"Bearer {mint_key(kind, 'test', SIGNING_SECRET)}"}
+    request["pathParameters"] = {"id": lead_id} if lead_id else None
+    answer = handler(request, context)
+    return answer["statusCode"], json.loads(answer["body"], parse_float=Decimal)
+
+
+def ann(context):
+    score(
+        records(
+            ("m1", message(event("1", "Page Viewed", NOW - 3 * DAY, user_id="ann", anonymous_id="a", properties={"path": "/pricing"}))),
+            ("m2", message(event("2", "Demo Requested", NOW - HOUR, user_id="ann", email="ann@example.com", traits={"title": "Director"}))),
+        ),
+        context,
+    )  # fmt: skip
+    return home("email", "ann@example.com", IDENTITY_SECRET)
+
+
+def test_one_lead_with_lines_that_add_up_to_the_last_digit(aws: Aws, context: Context):
+    lead_id = ann(context)
+    status, lead = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW))
+    assert status == 200
+    assert sum(Decimal(line["points"]) for line in lead["score"]["lines"]) == Decimal(lead["score"]["total"])
+    assert lead["settled"]["stage"] == "mql"
+    assert {line["rule"] for line in lead["score"]["lines"]} == {"title_leads", "pricing_page", "demo_request"}
+    assert lead["score"]["next_change_at"] > instant_text(NOW)
+    assert [each["name"] for each in lead["recent"]] == ["Demo Requested", "Page Viewed"]
+    assert lead["profile"]["email"] == {"value": "ann@example.com", "proven": True}
+
+
+def test_every_identity_leads_to_the_same_lead(aws: Aws, context: Context):
+    lead_id = ann(context)
+    for kind, value in (("user", "ann"), ("anon", "a"), ("email", "ann@example.com")):
+        alias = home(kind, value, IDENTITY_SECRET)
+        assert (
+            ask(f"/v1/leads/{alias}", context, lead_id=alias, as_of=instant_text(NOW))[1]["lead_id"]
+            == ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW))[1]["lead_id"]
+        )
+
+
+def test_look_up_by_address_is_a_post_and_forgives_case(aws: Aws, context: Context):
+    lead_id = ann(context)
+    body = json.dumps({"email": " Ann@Example.com "})
+    status, lead = ask("/v1/leads/lookup", context, method="POST", body=body)
+    assert (
+        status,
+        home("user", "ann", IDENTITY_SECRET) in (lead["lead_id"], lead_id) or lead["lead_id"] == lead_id,
+    ) == (200, True)
+
+
+def test_the_past_is_folded_from_the_timeline_and_beyond_it_is_gone(aws: Aws, context: Context):
+    lead_id = ann(context)
+    _, then = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW - 2 * DAY))
+    assert [line["rule"] for line in then["score"]["lines"]] == ["pricing_page"]
+    status, gone = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW - 30 * DAY))
+    assert (status, gone["code"], gone["newest_change_before"]) == (410, "gone", None)
+
+
+def test_the_ranking_is_by_score_at_the_instant_asked_for(aws: Aws, context: Context):
+    for number in range(30):
+        pages = [
+            event(
+                f"{number}-{visit}",
+                "Page Viewed",
+                NOW - (number + 1) * HOUR,
+                user_id=f"u{number}",
+                properties={"path": "/pricing"},
+            )
+            for visit in range(number % 4)
+        ]
+        score(
+            records(
+                (
+                    f"m{number}",
+                    message(
+                        event(f"{number}-w", "Webinar Attended", user_id=f"u{number}", properties={"webinar": "w"}),
+                        *pages,
+                    ),
+                )
+            ),
+            context,
+        )
+    status, page = ask("/v1/leads", context, limit="7", as_of=instant_text(NOW + DAY))
+    totals = [lead["score"]["total"] for lead in page["leads"]]
+    assert status == 200
+    assert len(totals) == 7
+    assert totals == sorted(totals, reverse=True)
+    every = ask("/v1/leads", context, limit="200", as_of=instant_text(NOW + DAY))[1]["leads"]
+    assert totals == sorted((lead["score"]["total"] for lead in every), reverse=True)[:7]
+    engaged = ask("/v1/leads", context, band="engaged", as_of=instant_text(NOW + DAY))[1]["leads"]
+    assert engaged
+    assert all(lead["settled"]["band"] == "engaged" for lead in engaged)
+
+
+def test_the_history_says_what_was_settled_and_why(aws: Aws, context: Context):
+    lead_id = ann(context)
+    status, history = ask(f"/v1/leads/{lead_id}/history", context, lead_id=lead_id)
+    assert status == 200
+    assert [change["type"] for change in history["changes"]] == ["BandChanged", "LeadQualified"]
+    assert history["changes"][1]["reason"] == "Asked for a demo"
+
+
+@pytest.mark.parametrize("kind", ["public", "server", "sales"])
+def test_only_an_admin_key_reads(kind, aws: Aws, context: Context):
+    assert ask("/v1/leads", context, kind=kind)[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"band": "hot"}, "band"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "²"}, "limit"),
+        ({"as_of": "2026-01-01"}, "as_of"),
+        ({"as_of": "soon"}, "as_of"),
+    ],
+)
+def test_a_bad_question_is_answered_with_the_field_and_the_remedy(query, field, aws: Aws, context: Context):
+    status, answer = ask("/v1/leads", context, **query)
+    assert status == 400
+    assert answer["message"].startswith(f"{field}: must be")
+
+
+@pytest.mark.parametrize("body", [None, "{", "[]", '{"email": 5}', '{"email": "x"}'])
+def test_a_bad_look_up_is_refused(body, aws: Aws, context: Context):
+    assert ask("/v1/leads/lookup", context, method="POST", body=body)[0] == 400
+
+
+def test_nobody_is_404(aws: Aws, context: Context):
+    assert ask("/v1/leads/nobody", context, lead_id="nobody")[0] == 404

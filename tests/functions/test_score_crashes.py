@@ -1,0 +1,106 @@
+"""The score function stopped before and after each of its AWS calls, and what was undelivered delivered again."""
+
+import json
+
+import pytest
+
+from functions.score.handler import handler, model
+from shared import settings
+from shared.aws import clients, secret_values
+from shared.instants import DAY, HOUR
+from shared.table import PK, SK
+from tests.conftest import Aws, Context
+from tests.crashes import Killed, calls_counted, killed_at
+from tests.functions.test_score import NOW, event, message, records
+
+
+@pytest.fixture(autouse=True)
+def _playbook(playbook):
+    model.cache_clear()
+    yield
+    model.cache_clear()
+
+
+def batch():
+    """Everything a batch can hold: a visitor who turns out to be known, a merge, a qualification, history, consent."""
+    ann = {"user_id": "ann", "anonymous_id": "a1"}
+    return [
+        ("m1", message(event("1", "Page Viewed", NOW - 9 * HOUR, anonymous_id="a1", properties={"path": "/pricing"}))),
+        ("m2", message(event("2", "Identified", NOW - 8 * HOUR, traits={"title": "Director", "consent": True}, **ann))),
+        ("m3", message(event("3", "Demo Requested", NOW - HOUR, email="ann@example.com"))),
+        ("m4", message(event("4", "Identified", NOW - HOUR, user_id="ann", email="ann@example.com"))),
+        ("m5", message(event("5", "Page Viewed", NOW - 40 * DAY, user_id="bob", properties={"path": "/blog/a"}))),
+        ("m6", message(event("6", "Form Submitted", user_id=None, email="cat@example.com", source="public",
+                             traits={"consent": True}, properties={"form": "demo"}), source="public")),
+    ]  # fmt: skip
+
+
+def anew(aws):
+    """Empty the table and forget the process."""
+    secret_values.forget()
+    for item in aws.items():
+        clients.dynamodb().delete_item(TableName=settings.table_name(), Key={PK: {"S": item[PK]}, SK: {"S": item[SK]}})
+
+
+def outcome(aws):
+    """What must be the same however often it was stopped: timelines, and leads but for their count of writes."""
+    timeline, leads, addresses, announced = {}, {}, {}, []
+    for item in aws.items():
+        if item[SK].startswith("EVENTS#"):
+            timeline[item[PK], item[SK]] = item
+        elif item[SK] == "LEAD":
+            leads[item[PK]] = {name: value for name, value in item.items() if name != "version"}
+        elif item[SK] == "ADDR":
+            addresses[item[PK]] = {name: value for name, value in item.items() if name != "version"}
+        elif not item.get("silent"):
+            announced.append((item[PK], item["detail_type"], json.loads(item["detail"]).get("to_band")))
+    return timeline, leads, addresses, sorted(announced, key=repr)
+
+
+def test_stopping_at_any_call_and_redelivering_the_batch_changes_nothing(aws: Aws, context: Context):
+    whole = records(*batch())
+    anew(aws)
+    with calls_counted() as made:
+        handler(whole, context)
+    truth = outcome(aws)
+    points = 0
+    for number in range(len(made)):
+        for after in (False, True):
+            anew(aws)
+            with pytest.raises(Killed), killed_at(number, after=after):
+                handler(whole, context)
+            handler(whole, context)
+            assert outcome(aws) == truth, (number, after, made[number])
+            points += 1
+    print(f"score: {points} crash points over {len(made)} AWS calls: {', '.join(made)}")
+    assert points == 2 * len(made) == 18
+
+
+def facts(state):
+    """What may not depend on how messages were batched: timelines, and by person facts, profile, days and consent."""
+    timeline, leads, addresses, announced = state
+    kept = ("facts", "days", "profile", "first_seen", "filed")
+    people = {
+        tuple(sorted(json.loads(item["identities"]))): {name: item.get(name) for name in kept}
+        for item in leads.values()
+        if "alias_of" not in item
+    }
+    aliases = len(leads) - len(people)
+    qualified = [entry[1] for entry in announced if entry[1] == "LeadQualified"]
+    return timeline, people, aliases, addresses, qualified
+
+
+def test_stopping_at_any_call_and_redelivering_in_other_batches_keeps_every_fact(aws: Aws, context: Context):
+    whole = batch()
+    anew(aws)
+    with calls_counted() as made:
+        handler(records(*whole), context)
+    truth = facts(outcome(aws))
+    for number in range(len(made)):
+        for after in (False, True):
+            anew(aws)
+            with pytest.raises(Killed), killed_at(number, after=after):
+                handler(records(*whole), context)
+            handler(records(*whole[3:], whole[0]), context)
+            handler(records(*reversed(whole[:4])), context)
+            assert facts(outcome(aws)) == truth, (number, after, made[number])

@@ -1,0 +1,167 @@
+"""A lead in a track, its address, and the mails that went out: what the tests around nurturing start from."""
+
+import json
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from functions.nurture_send import sending
+from functions.nurture_send.handler import handler as nurture_send
+from shared import table
+from shared.aws import addresses, enrollments
+from shared.aws.leads import load, save
+from shared.bundle import playbook_document
+from shared.identity import EMAIL, address_hash, home
+from shared.instants import instant_text, parse_instant
+from shared.lead import Lead, Naming, Register, Settled
+from shared.mailing import Enrollment
+from tests.conftest import IDENTITY_SECRET, REGION, Aws, Context
+
+EMAIL_ADDRESS = "ada@example.com"
+LEAD_ID = home(EMAIL, EMAIL_ADDRESS, IDENTITY_SECRET)
+ADDRESS = address_hash(EMAIL_ADDRESS, IDENTITY_SECRET)
+NOW = parse_instant("2026-11-18T10:00:00Z")
+"""A Wednesday, eleven in the morning in Stockholm."""
+
+LINKS = {
+    name: f"https://www.example.com/{name}"
+    for name in ("worksheet", "guide", "stories", "checklist", "trial", "pricing", "demo", "answers")
+}
+
+
+def use_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **mail: Any) -> dict[str, Any]:
+    """Put the default playbook in force with links for its mails, and with other values of its `mail` part."""
+    document = json.loads(json.dumps(playbook_document()))
+    document["mail"] = {"links": LINKS, **document["mail"], **mail}
+    path = tmp_path / "playbook.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.setenv("PLAYBOOK_PATH", str(path))
+    forget()
+    return document
+
+
+def forget() -> None:
+    """Drop what functions keep of the playbook."""
+    playbook_document.cache_clear()
+    sending.policy.cache_clear()
+    sending.tracks.cache_clear()
+
+
+def a_lead(lead_id: str = LEAD_ID, *, email: str | None = EMAIL_ADDRESS, band: str = "early", stage: str = "lead",
+           unproven: dict[str, Any] | None = None, proven: dict[str, Any] | None = None, **said: Any) -> Lead:  # fmt: skip
+    """A lead settled in a band; of its fields `email`, first name and company are proven unless said otherwise."""
+    fields = {"first_name": "Ada", "company": "Nordwind Logistics"} if proven is None else proven
+    if email is not None:
+        fields = {**fields, "email": email, "address": address_hash(email, IDENTITY_SECRET)}
+    profile = {name: Register(value, NOW, "k1", proven=True) for name, value in fields.items()}
+    profile |= {name: Register(value, NOW, "k1", proven=False) for name, value in (unproven or {}).items()}
+    known = Lead(
+        lead_id=lead_id,
+        version=1,
+        identities={f"email#{ADDRESS}": Naming(lead_id, NOW, NOW)} if email else {},
+        profile=profile,
+        first_seen=NOW,
+        settled=Settled(at=NOW, band=band, announced_band=band, stage=stage),
+    )
+    return replace(known, **said)
+
+
+def keep(*leads: Lead) -> None:
+    """Write leads over whatever is there, counting their versions up."""
+    for each in leads:
+        held = load([each.lead_id])[each.lead_id]
+        seen = 0 if held is None else held.version
+        save([replace(each, version=seen + 1)], {each.lead_id: seen}, [], {})
+
+
+def a_run(track: str = "awareness", *, due_at: int | None = NOW, **said: Any) -> Enrollment:
+    run = Enrollment(
+        lead_id=LEAD_ID,
+        track=track,
+        rotation=1,
+        status="active",
+        step=0,
+        playbook="default-000000000000",
+        cause="c1",
+        cause_lead=LEAD_ID,
+        cause_version=1,
+        entered_at=NOW,
+        due_at=due_at,
+    )
+    return replace(run, **said)
+
+
+def consenting(name: str = ADDRESS, at: int = NOW - 1000) -> None:
+    addresses.record_consent(name, proven_at=at, opted_in_at=at)
+
+
+def enrolled(*, lead: Lead | None = None, run: Enrollment | None = None, consent: bool = True) -> None:
+    """Keep a lead with a run that is due, and an address that may be mailed."""
+    keep(a_lead() if lead is None else lead)
+    enrollments.save(a_run() if run is None else run)
+    if consent:
+        consenting()
+
+
+def run_of(track: str = "awareness", lead_id: str = LEAD_ID) -> Enrollment:
+    found = enrollments.get_enrollment(lead_id, track)
+    assert found is not None
+    return found
+
+
+def order(*, track: str = "awareness", step: int = 0, rotation: int = 1, at: int = NOW, lead_id: str = LEAD_ID) -> dict[str, Any]:  # fmt: skip
+    """The message that asks for one planned mail."""
+    return {
+        "schema": 1,
+        "lead_id": lead_id,
+        "track": track,
+        "rotation": rotation,
+        "step": step,
+        "as_of": instant_text(at),
+    }
+
+
+def confirm_order(at: int = NOW, lead_id: str = LEAD_ID) -> dict[str, Any]:
+    return {"schema": 1, "lead_id": lead_id, "confirm": True, "as_of": instant_text(at)}
+
+
+def batch(*messages: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {"messageId": f"m{number}", "body": json.dumps(message), "eventSource": "aws:sqs"}
+            for number, message in enumerate(messages)
+        ]
+    }
+
+
+def deliver(context: Context, *messages: dict[str, Any]) -> None:
+    """Hand the messages to nurture_send; none of them may fail."""
+    assert nurture_send(batch(*messages), context) == {"batchItemFailures": []}
+
+
+def mails() -> list[EmailMessage]:
+    """Every mail SES took, parsed."""
+    sent = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+    return [_parsed(message.raw_data) for message in sent]
+
+
+def _parsed(raw: Any) -> EmailMessage:
+    data = raw.encode("ascii") if isinstance(raw, str) else raw
+    parsed = message_from_bytes(data, policy=policy.SMTP)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def send_items(aws: Aws, lead_id: str = LEAD_ID) -> list[dict[str, Any]]:
+    return [item for item in aws.items(table.lead_pk(lead_id)) if item[table.SK].startswith(table.SEND_PREFIX)]
+
+
+def address_item(aws: Aws, name: str = ADDRESS) -> dict[str, Any]:
+    (item,) = aws.items(table.address_pk(name))
+    return item

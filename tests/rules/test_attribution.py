@@ -1,0 +1,123 @@
+"""Whose an event is does not depend on the order in which events arrive."""
+
+import itertools
+import json
+import random
+
+import pytest
+
+from shared.instants import HOUR, parse_instant
+from shared.lead import Alias, Lead, LeadEvent
+from shared.rules.model import scoring_model
+from tests.rules.world import World
+
+NOW = parse_instant("2026-11-18T10:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def model(bundle_path):
+    return scoring_model(json.loads(bundle_path.read_text()))
+
+
+def said(event_id, name, hours, *, source="server", path=None, **who):
+    properties = {} if path is None else {"path": path}
+    return LeadEvent(event_id, name, NOW - hours * HOUR, NOW, source, properties=properties, **who)
+
+
+SHARED_BROWSER = [
+    said("1", "Identified", 9, user_id="ann", anonymous_id="a"),
+    said("2", "Page Viewed", 8, anonymous_id="a", path="/pricing"),
+    said("3", "Identified", 7, user_id="bob", anonymous_id="a"),
+    said("4", "Page Viewed", 6, anonymous_id="a", path="/product/a"),
+    said("5", "Identified", 5, user_id="ann", anonymous_id="a"),
+    said("6", "Page Viewed", 4, anonymous_id="a", path="/product/b"),
+]
+
+
+def test_two_people_on_one_browser_keep_what_each_did_in_every_order(model):
+    for order in itertools.permutations(SHARED_BROWSER):
+        world = World(model)
+        for event in order:
+            world.apply([event])
+        ann, bob = world.lead("user", "ann"), world.lead("user", "bob")
+        rules = [sorted(filing.split(".")[0] for filing, facts in lead.facts.items() if facts) for lead in (ann, bob)]
+        assert rules == [["pricing_page", "product_page"], ["product_page"]], [event.event_id for event in order]
+
+
+ONE_PERSON = [
+    said("1", "Page Viewed", 9, anonymous_id="phone", path="/pricing"),
+    said("2", "Page Viewed", 8, anonymous_id="laptop", path="/product/a"),
+    said("3", "Identified", 7, user_id="u", anonymous_id="laptop"),
+    said("4", "Identified", 6, email="u@example.com", anonymous_id="phone"),
+    said("5", "Identified", 5, user_id="u", email="u@example.com"),
+    said("6", "Trial Started", 4, user_id="u"),
+]
+
+
+def test_devices_address_and_user_id_of_one_person_become_one_lead_in_every_order_and_batching(model):
+    chance = random.Random(7)
+    seen = set()
+    for order in itertools.permutations(ONE_PERSON):
+        world = World(model)
+        cuts = sorted(chance.sample(range(1, 6), chance.randint(0, 5)))
+        for start, end in itertools.pairwise([0, *cuts, 6]):
+            world.apply(list(order[start:end]))
+        (result,) = world.leads().items()
+        seen.add(repr((sorted(result[0]), sorted(result[1][0].items()), sorted(result[1][1]), result[1][2])))
+    assert len(seen) == 1
+
+
+def test_a_public_key_joins_no_known_leads_and_changes_no_known_field(model):
+    world = World(model)
+    world.apply([said("1", "Identified", 9, user_id="victim", email="v@example.com", traits={"title": "Director"})])
+    world.apply([said("2", "Identified", 8, user_id="attacker")])
+    world.apply(
+        [
+            said(
+                "3",
+                "Identified",
+                7,
+                source="public",
+                user_id="attacker",
+                email="v@example.com",
+                traits={"title": "Fool", "company": "Mallory"},
+            ),
+            said(
+                "4", "Identified", 7, source="public", email="v@example.com", traits={"title": "Fool", "company": "M"}
+            ),
+        ]
+    )
+    victim, attacker = world.lead("user", "victim"), world.lead("user", "attacker")
+    assert victim.lead_id != attacker.lead_id
+    assert victim.value("title") == "Director"
+    assert victim.value("company") == "M"
+    assert not victim.proven("company")
+    assert not attacker.proven("email")
+
+
+def test_an_unproven_value_is_not_replaced_by_a_later_unproven_one(model):
+    world = World(model)
+    first = said("1", "Identified", 9, source="public", email="v@example.com", traits={"title": "Director"})
+    world.apply([first])
+    later = LeadEvent(
+        "2", "Identified", NOW - 20 * HOUR, NOW + 5, "public", email="v@example.com", traits={"title": "X"}
+    )
+    world.apply([later])
+    assert world.lead("email", "v@example.com").value("title") == "Director"
+
+
+def test_a_proven_value_replaces_what_a_browser_said(model):
+    world = World(model)
+    world.apply([said("1", "Identified", 1, source="public", email="v@example.com", traits={"title": "X"})])
+    world.apply([said("2", "Identified", 9, email="v@example.com", traits={"title": "Director"})])
+    lead = world.lead("email", "v@example.com")
+    assert (lead.value("title"), lead.proven("title")) == ("Director", True)
+
+
+def test_an_identifier_becomes_an_alias_that_leads_to_its_person(model):
+    world = World(model)
+    world.apply([said("1", "Identified", 9, user_id="u", email="u@example.com", anonymous_id="a")])
+    kinds = [type(entry) for entry in world.homes.values()]
+    assert kinds.count(Lead) == 1
+    assert kinds.count(Alias) == 2
+    assert world.lead("anon", "a") == world.lead("user", "u") == world.lead("email", "u@example.com")
