@@ -91,29 +91,30 @@ def _watched(
     told: Callable[[str], None],
 ) -> tuple[int | None, list[str]]:
     """Run the command and return its exit code, None when it had to be ended, and what it said."""
-    process = subprocess.Popen(
-        command, env=dict(environment), cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
     late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        process.kill()
-
-    limit = threading.Timer(seconds, end)
-    limit.start()
     lines = []
-    try:
-        assert process.stdout is not None
-        with log.open("w", encoding="utf-8") as kept:
-            for line in process.stdout:
+    with (
+        log.open("w", encoding="utf-8") as kept,
+        subprocess.Popen(
+            command, env=dict(environment), cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
+        ) as process,
+    ):  # fmt: skip
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        limit = threading.Timer(seconds, end)
+        limit.start()
+        try:
+            for line in process.stdout or ():
                 kept.write(line)
                 lines.append(line.rstrip())
                 told(line)
-        code = process.wait()
-    finally:
-        limit.cancel()
-        if process.poll() is None:
+        except BaseException:
             process.kill()
-    return (None if late.is_set() else code), lines
+            raise
+        finally:
+            limit.cancel()
+    return (None if late.is_set() else process.returncode), lines

@@ -7,8 +7,10 @@ names nobody belongs to the claim in force at its own time.
 
 from collections.abc import Iterable
 
-from shared.identity import ANONYMOUS, EMAIL, USER
+from shared.identity import ANONYMOUS, EMAIL, USER, names_nobody
 from shared.lead import Lead, LeadEvent
+
+ALIASED = "Aliased"
 
 CLAIMS_KEPT = 8
 """Newest claims an anonymous id keeps; a device with more people than that is shared by everybody."""
@@ -25,7 +27,18 @@ def named(event: LeadEvent) -> list[tuple[str, str]]:
     user = [(USER, event.user_id)] if event.user_id else []
     anonymous = [(ANONYMOUS, event.anonymous_id)] if event.anonymous_id else []
     known = user or email if event.source == "public" else email + user
-    return known + anonymous
+    former = _former(event) if known else None
+    if former is not None and former != event.user_id:
+        anonymous = [*anonymous, (ANONYMOUS, former)]
+        if event.source != "public":
+            known = [*known, (USER, former)]
+    return list(dict.fromkeys(known + anonymous))
+
+
+def _former(event: LeadEvent) -> str | None:
+    """Return the id an alias call says the person had before; it may have been a visitor's or a user's."""
+    former = event.properties.get("previous_id") if event.name == ALIASED else None
+    return former if isinstance(former, str) and not names_nobody(former) else None
 
 
 def claimed_by(claims: Iterable[tuple[int, str]], at: int) -> str | None:

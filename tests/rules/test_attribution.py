@@ -121,3 +121,27 @@ def test_an_identifier_becomes_an_alias_that_leads_to_its_person(model):
     assert kinds.count(Lead) == 1
     assert kinds.count(Alias) == 2
     assert world.lead("anon", "a") == world.lead("user", "u") == world.lead("email", "u@example.com")
+
+
+def test_an_alias_call_joins_the_former_id_whether_a_visitor_or_a_user_had_it(model):
+    for kind in ("anon", "user"):
+        world = World(model)
+        who = {"anonymous_id": "old"} if kind == "anon" else {"user_id": "old"}
+        events = [
+            said("1", "Page Viewed", 9, path="/pricing", **who),
+            LeadEvent("2", "Aliased", NOW, NOW, "server", user_id="new", properties={"previous_id": "old"}),
+        ]
+        for order in (events, events[::-1]):
+            world = World(model)
+            for event in order:
+                world.apply([event])
+            assert world.lead(kind, "old") == world.lead("user", "new")
+            assert any(filing.startswith("pricing_page") for filing in world.lead("user", "new").facts)
+
+
+def test_a_public_alias_call_joins_no_user(model):
+    world = World(model)
+    world.apply([said("1", "Identified", 9, user_id="victim")])
+    alias = LeadEvent("2", "Aliased", NOW, NOW, "public", user_id="attacker", properties={"previous_id": "victim"})
+    world.apply([alias])
+    assert world.lead("user", "victim") != world.lead("user", "attacker")

@@ -26,7 +26,9 @@ from shared.rules.send_window import window_of
 from shared.rules.tracks import Step, Track
 
 NOW = parse_instant("2026-11-18T10:00:00Z")
-TRACK = Track("awareness", frozenset({"early"}), 180 * DAY, (Step("a-1", 0), Step("a-2", 7 * DAY), Step("a-3", 14 * DAY)))
+TRACK = Track(
+    "awareness", frozenset({"early"}), 180 * DAY, (Step("a-1", 0), Step("a-2", 7 * DAY), Step("a-3", 14 * DAY))
+)
 POLICY = MailPolicy(
     zone="Europe/Stockholm",
     window=window_of({"quiet": {"from": "20:00", "to": "08:00"}, "days": ["mon", "tue", "wed", "thu", "fri"]}),
@@ -68,14 +70,18 @@ def test_what_the_address_says_decides_first(address, decision):
 
 
 def test_silence_is_consent_where_the_playbook_says_so():
-    assert decide(address=replace(ADDRESS, opted_in_at=None), policy=replace(POLICY, silence_is_consent=True)) == Send("a-1")
+    assert decide(address=replace(ADDRESS, opted_in_at=None), policy=replace(POLICY, silence_is_consent=True)) == Send(
+        "a-1"
+    )
 
 
 def test_a_run_waits_a_month_for_proof_and_no_longer():
     unproven = replace(ADDRESS, proven_at=None)
     patient = replace(RUN, entered_at=NOW - 30 * DAY + 1)
     assert decide(run=patient, address=unproven) == Wait(NOW + DAY, "unproven")
-    assert decide(run=replace(RUN, entered_at=NOW - 30 * DAY), address=unproven) == Stop("exited", "unproven for 30 days")
+    assert decide(run=replace(RUN, entered_at=NOW - 30 * DAY), address=unproven) == Stop(
+        "exited", "unproven for 30 days"
+    )
 
 
 def test_who_moved_on_gets_no_stale_mail():

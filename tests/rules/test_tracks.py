@@ -63,7 +63,13 @@ def test_nobody_without_address_and_nobody_sales_has_enters(who):
 
 def test_a_lead_that_moves_up_leaves_one_track_and_enters_the_other():
     left, entered = follow(lead("engaged"), run())
-    assert (left.track, left.status, left.reason, left.due_at, left.ended_at) == ("awareness", "exited", "band engaged", None, NOW)
+    assert (left.track, left.status, left.reason, left.due_at, left.ended_at) == (
+        "awareness",
+        "exited",
+        "band engaged",
+        None,
+        NOW,
+    )
     assert left.version == 4
     assert entered.track == "decision"
 
@@ -149,7 +155,12 @@ def test_a_rejected_lead_returns_to_the_track_of_the_reason_after_its_cool_down(
     paused = run("decision", status="paused", handoff=(1, 2), ended_at=NOW - DAY, due_at=None)
     left, entered = back_to("awareness", paused)
     assert (left.track, left.status, left.reason) == ("decision", "exited", "rejected: not_ready")
-    assert (entered.track, entered.by, entered.due_at, entered.handoff) == ("awareness", "sales", NOW + 30 * DAY, (1, 3))
+    assert (entered.track, entered.by, entered.due_at, entered.handoff) == (
+        "awareness",
+        "sales",
+        NOW + 30 * DAY,
+        (1, 3),
+    )
 
 
 def test_a_rejected_lead_may_return_to_the_track_it_was_paused_in():
