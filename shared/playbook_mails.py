@@ -75,7 +75,6 @@ def check_mails(mails: Mapping[str, Mapping[str, str]], links: Iterable[str]) ->
     return problems
 
 
-
 def _mail(path: Path, layout: Mapping[str, str]) -> dict[str, str]:
     shape = _FILE.match(path.read_text("utf-8"))
     if shape is None:

@@ -71,7 +71,7 @@ def _addressed(event: LeadEvent) -> Addressed:
 
 
 def _timeline_items(messages: Sequence[Message], arrived: dict[str, list[Addressed]]) -> list[dict[str, Any]]:
-    items = []
+    items: list[dict[str, Any]] = []
     for message in messages:
         by_home: dict[str, list[LeadEvent]] = {}
         for each in arrived[message.message_id]:

@@ -1,6 +1,8 @@
 """Runs the CDK command line against the emulator, with a time limit, its whole output in a log."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -97,13 +99,13 @@ def _watched(
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
             command, env=dict(environment), cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace",
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         ) as process,
     ):  # fmt: skip
 
         def end() -> None:
             late.set()
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
 
         limit = threading.Timer(seconds, end)
         limit.start()
@@ -113,7 +115,7 @@ def _watched(
                 lines.append(line.rstrip())
                 told(line)
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             raise
         finally:
             limit.cancel()

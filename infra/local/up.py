@@ -191,6 +191,9 @@ def main() -> int:
     except LocalError as error:
         Console(stderr=True, highlight=False).print("[red]make up:[/]", escape(str(error)), soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; `make up` again goes on from here, `make down` stops what runs")
+        return 130
     console.print(
         f"""
   API        {outputs.api_url}   (write key {outputs.write_key})

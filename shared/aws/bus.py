@@ -6,7 +6,7 @@ from typing import Any
 
 from shared import settings, table
 from shared.aws import clients
-from shared.aws.items import from_item
+from shared.aws.batch_get import get_items
 from shared.errors import DeliveryError
 
 SOURCE = "ripen"
@@ -61,14 +61,4 @@ def _stamp(pk: str, sk: str, at: str) -> None:
 
 def changes_at(keys: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """Return the change items at these keys that still wait to be published."""
-    found: list[dict[str, Any]] = []
-    for start in range(0, len(keys), 100):
-        wanted: list[Any] = [{table.PK: {"S": pk}, table.SK: {"S": sk}} for pk, sk in keys[start : start + 100]]
-        while wanted:
-            answer = clients.dynamodb().batch_get_item(
-                RequestItems={settings.table_name(): {"Keys": wanted, "ConsistentRead": True}}
-            )
-            items = [from_item(item) for item in answer["Responses"].get(settings.table_name(), [])]
-            found.extend(item for item in items if table.DUE_AT in item)
-            wanted = list(answer.get("UnprocessedKeys", {}).get(settings.table_name(), {}).get("Keys", []))
-    return found
+    return [item for item in get_items(keys) if table.DUE_AT in item]

@@ -12,31 +12,23 @@ from botocore.exceptions import ClientError
 
 from shared import settings, table
 from shared.aws import clients
-from shared.aws.items import from_item, to_item
+from shared.aws.batch_get import get_items
+from shared.aws.items import to_item
 from shared.errors import ConflictError
 from shared.instants import instant_text, parse_instant
 from shared.lead import Alias, Fact, Lead, Naming, Register, Settled
 
-_READ = 100
-"""Most keys BatchGetItem takes."""
-
 CHAIN = 8
+"""Aliases followed at most."""
 
 
 def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
     """Return what lives at each home, read consistently; None where nothing does."""
     wanted = sorted(set(homes))
     found: dict[str, Lead | Alias | None] = dict.fromkeys(wanted)
-    for start in range(0, len(wanted), _READ):
-        keys: list[dict[str, Any]] = [_key(home) for home in wanted[start : start + _READ]]
-        while keys:
-            answer = clients.dynamodb().batch_get_item(
-                RequestItems={settings.table_name(): {"Keys": keys, "ConsistentRead": True}}
-            )
-            for item in answer["Responses"].get(settings.table_name(), []):
-                entry = read_entry(from_item(item))
-                found[entry.home if isinstance(entry, Alias) else entry.lead_id] = entry
-            keys = list(answer.get("UnprocessedKeys", {}).get(settings.table_name(), {}).get("Keys", []))
+    for item in get_items([(table.lead_pk(home), table.LEAD_SK) for home in wanted]):
+        entry = read_entry(item)
+        found[entry.home if isinstance(entry, Alias) else entry.lead_id] = entry
     return found
 
 
@@ -74,24 +66,17 @@ def save(
         ConflictError: Somebody wrote one of them since. Load again, apply again.
     """
     puts = [_put(entry, seen, bounds) for entry in written]
+    transaction: list[Any] = [{"Put": put} for put in puts]
+    transaction += [{"Put": {"TableName": settings.table_name(), "Item": to_item(change)}} for change in changes]
     try:
-        if len(puts) == 1 and not changes:
+        if len(transaction) == 1:
             clients.dynamodb().put_item(**puts[0])
-            return
-        clients.dynamodb().transact_write_items(
-            TransactItems=[
-                *({"Put": put} for put in puts),
-                *({"Put": {"TableName": settings.table_name(), "Item": to_item(change)}} for change in changes),
-            ]
-        )
+        else:
+            clients.dynamodb().transact_write_items(TransactItems=transaction)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
             raise ConflictError(f"{len(puts)} entries changed since they were read") from error
         raise
-
-
-def _key(home: str) -> dict[str, Any]:
-    return {table.PK: {"S": table.lead_pk(home)}, table.SK: {"S": table.LEAD_SK}}
 
 
 def _put(entry: Lead | Alias, seen: Mapping[str, int], bounds: Mapping[str, int]) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Address items under moto: what is joined, what is counted, and what a stale read cannot overwrite."""
+
+import itertools
+
+import pytest
+
+from shared.aws import addresses, clients
+from shared.errors import ConflictError
+from shared.instants import instant_text
+from shared.mailing import Address, PastSend
+from tests.conftest import Aws
+
+NAME = "1.abcdefghijklmnopqrstuvwx"
+AT = 1_800_000_000
+
+
+def transact(*entries) -> bool:
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=list(entries))
+    except clients.dynamodb().exceptions.TransactionCanceledException:
+        return False
+    return True
+
+
+def test_an_address_never_seen_is_one_nothing_is_known_of(aws: Aws):
+    assert addresses.get_address(NAME) == Address(NAME)
+
+
+def test_consent_is_the_same_in_whatever_order_and_number_it_arrives(aws: Aws):
+    said = [{"proven_at": AT + 5}, {"opted_in_at": AT + 3, "proven_at": AT + 1}, {"stopped_at": AT + 4}, {"opted_in_at": AT + 2}]
+    for number, order in enumerate(itertools.permutations(said)):
+        name = f"1.{number}"
+        for each in (*order, *order):
+            addresses.record_consent(name, **each)
+        known = addresses.get_address(name)
+        assert (known.proven_at, known.opted_in_at, known.stopped_at) == (AT + 1, AT + 3, AT + 4)
+
+
+def test_what_is_no_news_is_not_written(aws: Aws):
+    assert addresses.record_consent(NAME, proven_at=AT, opted_in_at=AT)
+    before = aws.items()
+    assert not addresses.record_consent(NAME, proven_at=AT + 9, opted_in_at=AT)
+    assert not addresses.record_consent(NAME)
+    assert aws.items() == before
+
+
+def test_consent_on_an_item_that_keeps_changing_is_an_error(aws: Aws, monkeypatch):
+    stale = Address(NAME, version=7)
+    monkeypatch.setattr(addresses, "get_address", lambda name: stale)
+    with pytest.raises(ConflictError):
+        addresses.record_consent(NAME, stopped_at=AT)
+
+
+def test_the_first_suppression_stays_and_a_complaint_outweighs_it(aws: Aws):
+    assert addresses.suppress(NAME, "bounced", AT)
+    assert not addresses.suppress(NAME, "bounced", AT + 1)
+    assert not addresses.suppress(NAME, "manual", AT + 1)
+    assert addresses.suppress(NAME, "complained", AT + 2)
+    assert not addresses.suppress(NAME, "complained", AT + 3)
+    assert not addresses.suppress(NAME, "bounced", AT + 4)
+    (item,) = aws.items()
+    assert (item["suppressed"], item["suppressed_at"], item["version"]) == ("complained", instant_text(AT + 2), 2)
+
+
+def test_holds_of_several_handoffs_end_one_by_one_in_any_order(aws: Aws):
+    assert transact(addresses.pause_entry(NAME, "one"))
+    assert transact(addresses.pause_entry(NAME, "two"))
+    assert transact(addresses.pause_entry(NAME, "two"))
+    assert addresses.get_address(NAME).paused_by == {"one", "two"}
+    assert transact(addresses.resume_entry(NAME, "two"))
+    assert addresses.get_address(NAME).paused_by == {"one"}
+    assert transact(addresses.resume_entry(NAME, "one"))
+    assert transact(addresses.resume_entry(NAME, "one"))
+    assert addresses.get_address(NAME).paused_by == frozenset()
+
+
+WRITES = {
+    "consent": lambda: addresses.record_consent(NAME, stopped_at=AT),
+    "suppression": lambda: addresses.suppress(NAME, "bounced", AT),
+    "pause": lambda: transact(addresses.pause_entry(NAME, "h")),
+    "claim": lambda: transact(addresses.claim_entry(addresses.get_address(NAME), {"recent": []})),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("existed", [True, False])
+def test_no_claim_is_made_on_an_address_that_changed_since_it_was_read(aws: Aws, write, existed):
+    if existed:
+        addresses.record_consent(NAME, proven_at=AT)
+    seen = addresses.get_address(NAME)
+    WRITES[write]()
+    assert not transact(addresses.claim_entry(seen, {"recent": [{"at": instant_text(AT), "send": "s"}]}))
+    assert not transact(addresses.unchanged_entry(seen))
+    assert addresses.get_address(NAME).recent == ()
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_claim_is_made_on_an_address_that_is_as_it_was_read(aws: Aws, existed):
+    if existed:
+        addresses.record_consent(NAME, proven_at=AT)
+    seen = addresses.get_address(NAME)
+    assert transact(addresses.unchanged_entry(seen))
+    recent = (PastSend(AT, "s"),)
+    changes = {"recent": addresses.past_items(recent), "sent": {"awareness#a-1": instant_text(AT)}}
+    assert transact(addresses.claim_entry(seen, changes))
+    known = addresses.get_address(NAME)
+    assert (known.recent, known.sent, known.version) == (recent, {"awareness#a-1": AT}, seen.version + 1)
+    assert known.proven_at == seen.proven_at
