@@ -2,7 +2,7 @@
 Answer the links in our mails: click, open pixel, unsubscribe, confirm.
 
 Trigger      HTTP GET and HEAD /c/{token}, GET /o/{token}, GET and POST /u/{token}, GET and POST /y/{token}
-             (events/http_unsubscribe_post.json, events/http_click.json)
+             (events/http_click.json, events/http_unsubscribe_one_click.json, ...)
 Reads        nothing but the token
 Writes       address: a stop or a proved opt-in, before anything else
 Emits        Email Link Clicked, Email Opened, Unsubscribed, Address Confirmed on the queue `events`

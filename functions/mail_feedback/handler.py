@@ -2,7 +2,7 @@
 Follow what became of our mails: sent, delivered, bounced, complained about.
 
 Trigger      SNS: Amazon SES events of the configuration set, or notifications of the identity
-             (events/ses_bounce.json, events/ses_send.json, events/ses_notification_delivery.json)
+             (events/ses_event_bounce.json, events/ses_notification_delivery.json, ...)
 Reads        address and send items, only when a report carries no tags
 Writes       address: suppression, before anything else; the send's state
 Emits        Email Bounced, Email Marked as Spam on the queue `events`

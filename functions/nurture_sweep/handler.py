@@ -1,7 +1,7 @@
 """
 Find the mails that are due, and the claims nobody settled.
 
-Trigger      schedule, every five minutes (events/schedule.json); `time` of the event is now
+Trigger      schedule, every five minutes (events/schedule_nurture_sweep.json); `time` of the event is now
 Reads        the due index (`nurture`, `claim`), the enrollments it names
 Writes       leases on enrollments; sends that become `parked`; messages on the queue `sends`
 Emits        one notice to the operations topic when sends were parked, with their ids

@@ -73,7 +73,7 @@ def start_emulator(folder: Path, state: State) -> Started:
     }
     log = folder / "emulator.log"
     log.unlink(missing_ok=True)
-    started = start([sys.executable, "-m", "ministack"], environment=environment, log=log, folder=folder)
+    started = start([sys.executable, "-m", "queued_ministack"], environment=environment, log=log, folder=folder)
     if not wait_until(lambda: not started.alive() or answers(state.emulator_port, READY), seconds=START_SECONDS):
         stop(started)
         raise LocalError(f"the emulator did not answer within {START_SECONDS:.0f} s; its log: {log}")

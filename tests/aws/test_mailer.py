@@ -1,7 +1,9 @@
 """What Amazon SES answers, and what we may conclude from it."""
 
+from collections.abc import Iterator
+
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from shared.aws import clients, mailer
@@ -28,29 +30,40 @@ def test_a_sender_nobody_verified_is_refused(aws: Aws):
     assert mails() == []
 
 
+@pytest.fixture
+def channel(credentials: None) -> Iterator[None]:
+    """A client whose answers the test gives."""
+    clients.forget()
+    yield
+    clients.forget()
+
+
 def answering(code: str, status: int) -> mailer.Outcome:
     with Stubber(clients.ses()) as stub:
         stub.add_client_error("send_raw_email", service_error_code=code, http_status_code=status)
         return send()
 
 
-@pytest.mark.parametrize("code", sorted(mailer.REFUSALS))
-def test_a_definite_no_is_a_refusal(aws: Aws, code):
-    assert answering(code, 400) == mailer.Refused(code)
+def test_a_definite_no_is_a_refusal(channel):
+    for code in sorted(mailer.REFUSALS):
+        assert answering(code, 400) == mailer.Refused(code)
 
 
-@pytest.mark.parametrize("code", sorted(mailer.NOT_NOW))
-def test_a_no_for_now_is_not_the_end_of_the_mail(aws: Aws, code):
-    assert answering(code, 400) == mailer.NotNow(code)
+def test_a_no_for_now_is_not_the_end_of_the_mail(channel):
+    for code in sorted(mailer.NOT_NOW):
+        assert answering(code, 400) == mailer.NotNow(code)
 
 
-@pytest.mark.parametrize(("code", "status"), [("InternalFailure", 500), ("ServiceUnavailable", 503), ("RequestTimeout", 408), ("SomethingNew", 400)])
-def test_any_other_answer_leaves_it_unknown(aws: Aws, code, status):
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("InternalFailure", 500), ("ServiceUnavailable", 503), ("RequestTimeout", 408), ("SomethingNew", 400)],
+)
+def test_any_other_answer_leaves_it_unknown(channel, code, status):
     assert answering(code, status) == mailer.Unknown(code)
 
 
 @pytest.mark.parametrize("error", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError])
-def test_no_answer_leaves_it_unknown(aws: Aws, error, monkeypatch):
+def test_no_answer_leaves_it_unknown(channel, error, monkeypatch):
     def fail(**_said):
         raise error(endpoint_url="https://email.example")
 
@@ -58,7 +71,7 @@ def test_no_answer_leaves_it_unknown(aws: Aws, error, monkeypatch):
     assert send() == mailer.Unknown(error.__name__)
 
 
-def test_ses_is_asked_once_and_never_again_by_the_sdk(aws: Aws):
+def test_ses_is_asked_once_and_never_again_by_the_sdk(channel):
     asked = []
 
     def fail(**_said):
@@ -71,7 +84,6 @@ def test_ses_is_asked_once_and_never_again_by_the_sdk(aws: Aws):
     assert clients.dynamodb().meta.config.retries["total_max_attempts"] > 1, "the others do repeat"
 
 
-def test_a_mistake_of_ours_is_not_an_outcome(aws: Aws):
+def test_a_mistake_of_ours_is_not_an_outcome(channel):
     with pytest.raises(AttributeError):
         send(tags=None)
-    assert ClientError

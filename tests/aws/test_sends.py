@@ -87,27 +87,28 @@ def test_a_claim_whose_address_changed_since_is_not_released(world: Aws):
 
 def test_reports_in_every_order_end_in_the_furthest_state(world: Aws):
     """A report never takes a mail back: whatever comes late or twice, the furthest thing known stays."""
-    for number, order in enumerate(itertools.permutations(["sent", "delivered", "bounced", "complained", "parked"])):
+    for number, order in enumerate(itertools.permutations(["sent", "delivered", "bounced", "complained"])):
         ref = replace(REF, rotation=number + 1)
         enrollments.save(replace(run_of(), step=0, rotation=number + 1, due_at=NOW))
         assert claim(ref=ref) == "claimed"
-        for state in (*order, *order):
+        for state in (*order, *order, "parked"):
             sends.settle(ref, state)
         found = sends.get_send(ref)
         assert found is not None
         assert found.state == "complained"
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.combinations(FORWARD, 2)))
-def test_a_state_never_goes_back(world: Aws, before, after):
-    claim()
-    for state in FORWARD[1 : FORWARD.index(after) + 1]:
-        sends.settle(REF, state)
-    if before != "claimed":
-        assert not sends.settle(REF, before)
-    found = sends.get_send(REF)
-    assert found is not None
-    assert found.state == after
+def test_a_state_never_goes_back(world: Aws):
+    for number, (before, after) in enumerate(itertools.combinations(FORWARD, 2)):
+        ref = replace(REF, rotation=number + 1)
+        enrollments.save(replace(run_of(), step=0, rotation=number + 1, due_at=NOW))
+        assert claim(ref=ref) == "claimed"
+        for state in FORWARD[1 : FORWARD.index(after) + 1]:
+            assert sends.settle(ref, state)
+        assert before == "claimed" or not sends.settle(ref, before)
+        found = sends.get_send(ref)
+        assert found is not None
+        assert found.state == after
 
 
 def test_a_settled_claim_is_no_longer_due_and_an_unknown_one_still_is(world: Aws):

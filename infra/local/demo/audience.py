@@ -100,7 +100,8 @@ def _cast(seed: int, stories: Sequence[Story]) -> list[Person]:
     targets = [company for company in people.COMPANIES if company.is_target]
     others = [company for company in people.COMPANIES if not company.is_target]
     cast = []
-    for number, (story, name) in enumerate(zip(stories, names, strict=True), start=1):
+    for number, (story, drawn) in enumerate(zip(stories, names, strict=True), start=1):
+        name = drawn
         company = random.choice(people.COMPANIES)
         title = random.choice(people.LEADERS if random.random() < 0.25 else people.SPECIALISTS)
         leader, target, other = random.choice(people.LEADERS), random.choice(targets), random.choice(others)

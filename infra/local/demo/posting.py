@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import requests
-from segment.analytics.client import Client
+from segment.analytics.client import Client  # type: ignore[import-untyped]  # the SDK carries no types
 
 from infra.local.demo.audience import Call
 from infra.local.errors import LocalError
