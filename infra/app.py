@@ -5,6 +5,7 @@ Two stacks a stage: what must outlive a deployment, and what works on it.
 """
 
 import os
+import sys
 from dataclasses import replace
 
 import aws_cdk as cdk
@@ -67,7 +68,11 @@ def add_stacks(app: cdk.App, stage: Stage) -> tuple[StatefulStack, StatelessStac
 
 def main() -> None:
     app = cdk.App()
-    add_stacks(app, stage_of(app))
+    try:
+        stage = stage_of(app)
+    except UnknownStageError as error:
+        sys.exit(str(error))
+    add_stacks(app, stage)
     app.synth()
 
 

@@ -79,11 +79,10 @@ class StatelessStack(cdk.Stack):
             "ingest",
             EVENTS_QUEUE_URL=self.events.queue.queue_url,
             SIGNING_SECRET=self.state.signing_secret.secret_arn,
-            IDENTITY_SECRET=self.state.identity_secret.secret_arn,
             ALLOWED_REDIRECT_HOSTS=",".join(self._stage.redirect_hosts),
         )
         ingest.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
-        self._may_read_secrets(ingest, signing=True, identity=True)
+        self._may_read_secrets(ingest, signing=True)
         self.api.serve("ingest", ingest)
         return ingest
 
@@ -96,7 +95,6 @@ class StatelessStack(cdk.Stack):
         score.may(
             "dynamodb:BatchGetItem",
             "dynamodb:BatchWriteItem",
-            "dynamodb:ConditionCheckItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:Query",
@@ -133,7 +131,7 @@ class StatelessStack(cdk.Stack):
     def _publish(self) -> RipenFunction:
         publish = self._function("publish", TABLE_NAME=self.state.table.table_name, BUS_NAME=self.bus.event_bus_name)
         publish.may("events:PutEvents", on=[self.bus.event_bus_arn])
-        publish.may("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
+        publish.may("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=[self._items])
         publish.may("dynamodb:Query", on=[self._due])
         publish.follows_changes(self.state.table)
         Sweep(self, "Republish", function=publish, every=self._stage.republish_every, stage=self._stage)
@@ -143,7 +141,15 @@ class StatelessStack(cdk.Stack):
 
     def _handoff(self) -> RipenFunction:
         handoff = self._function("handoff", TABLE_NAME=self.state.table.table_name)
-        handoff.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
+        handoff.may(
+            "dynamodb:BatchGetItem",
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+            on=[self._items],
+        )
         handoff.hears(self.bus, contracts.LeadQualified, contracts.LeadUnqualified)
         return handoff
 
@@ -151,7 +157,7 @@ class StatelessStack(cdk.Stack):
         enroll = self._function(
             "enroll", TABLE_NAME=self.state.table.table_name, SENDS_QUEUE_URL=self.sends.queue.queue_url
         )
-        enroll.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
+        enroll.may("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", on=[self._items])
         enroll.may("sqs:SendMessage", on=[self.sends.queue.queue_arn])
         enroll.hears(
             self.bus,
@@ -173,7 +179,9 @@ class StatelessStack(cdk.Stack):
             SLACK_API_URL=self._stage.slack_api_url,
             PUBLIC_URL=self.api.public_url,
         )
-        notify.may("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
+        notify.may(
+            "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items]
+        )
         notify.may("sns:Publish", on=[self.alerts.topic_arn, self.escalations.topic_arn])
         self._may_read_secrets(notify, slack=True)
         notify.hears(
@@ -239,7 +247,6 @@ class StatelessStack(cdk.Stack):
             "dynamodb:ConditionCheckItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",
-            "dynamodb:Query",
             "dynamodb:UpdateItem",
             on=[self._items],
         )
@@ -266,7 +273,7 @@ class StatelessStack(cdk.Stack):
             EVENTS_QUEUE_URL=self.events.queue.queue_url,
             IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
-        feedback.may("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
+        feedback.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
         feedback.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
         self._may_read_secrets(feedback, identity=True)
         feedback.listens(self.state.mail_events)
@@ -296,11 +303,7 @@ class StatelessStack(cdk.Stack):
             SLACK_SECRET=self.state.slack_secret.secret_arn,
         )
         sales.may(
-            "dynamodb:ConditionCheckItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            on=[self._items],
+            "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[self._items]
         )
         self._may_read_secrets(sales, signing=True, slack=True)
         self.api.serve("sales", sales)
@@ -313,7 +316,7 @@ class StatelessStack(cdk.Stack):
             SIGNING_SECRET=self.state.signing_secret.secret_arn,
             IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
-        leads.may("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._items])
+        leads.may("dynamodb:BatchGetItem", on=[self._items])
         leads.may("dynamodb:Query", on=[self._items, self._due, self._rank])
         self._may_read_secrets(leads, signing=True, identity=True)
         self.api.serve("leads", leads)

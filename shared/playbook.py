@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from shared.playbook_mails import read_mails
+from shared.mailing import CONFIRM
+from shared.playbook_mails import check_mails, read_mails
 from shared.playbook_schema import Playbook
 
 FOLDER = Path(__file__).with_name("playbooks")
@@ -93,9 +94,13 @@ def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
     """Return the playbook at `path` with its mails as one document of plain JSON values, named by its hash."""
     playbook = read_playbook(path)
     mails = read_mails(MAILS)
-    missing = sorted({step.content for track in playbook.tracks.values() for step in track.steps} - set(mails))
+    missing = sorted(playbook.contents - set(mails))
     if missing:
         raise PlaybookError([f"{path.name}: tracks: no mail is named {', '.join(missing)}; add it to {MAILS.name}/"])
-    document = {"name": playbook.name, **playbook.compiled(), "templates": mails}
+    used = {name: mail for name, mail in mails.items() if name == CONFIRM or name in playbook.contents}
+    problems = check_mails(used, playbook.mail.links)
+    if problems:
+        raise PlaybookError([f"{MAILS.name}/{problem}" for problem in problems])
+    document = {"name": playbook.name, **playbook.compiled(), "templates": used}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {"bundle": f"{playbook.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}", **document}

@@ -56,6 +56,7 @@ Content = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s<>\"']+$", max_length=500)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -379,6 +380,8 @@ class Caps(Section):
 
 
 class Mail(Section):
+    """Who mails, when, how often, on what consent, and the pages that mails link to by name."""
+
     from_name: Text
     reply_to: Address
     postal_address: Text
@@ -387,6 +390,7 @@ class Mail(Section):
     days: Annotated[list[Weekday], Field(min_length=1)]
     caps: Caps
     consent: Literal["opt_in", "implied"]
+    links: dict[Name, Url] = {}
 
 
 class Playbook(Section):
@@ -405,6 +409,11 @@ class Playbook(Section):
             if reason.returns_to is not None and reason.returns_to not in self.tracks:
                 raise ValueError(f"reject reason {reason.code}: no track is named {reason.returns_to!r}")
         return self
+
+    @property
+    def contents(self) -> set[str]:
+        """Names of the mails its tracks send."""
+        return {step.content for track in self.tracks.values() for step in track.steps}
 
     def compiled(self) -> dict[str, Any]:
         """Return the playbook as plain JSON values: points in milli-points, durations in seconds."""

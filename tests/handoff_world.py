@@ -51,9 +51,7 @@ def lead(**said: Any) -> Lead:
             f"email#{ADDRESS}": Naming(LEAD_ID, QUALIFIED_AT - HOUR, QUALIFIED_AT),
             "anon#a1": Naming(anonymous, QUALIFIED_AT - HOUR, QUALIFIED_AT),
         },
-        profile={
-            name: Register(value, QUALIFIED_AT - HOUR, "k1", proven) for name, (value, proven) in profile.items()
-        },
+        profile={name: Register(value, QUALIFIED_AT - HOUR, "k1", proven) for name, (value, proven) in profile.items()},
         first_seen=QUALIFIED_AT - HOUR,
         settled=Settled(at=QUALIFIED_AT, band="sales_ready", stage="mql", qualified=True, qualification=1),
     )
@@ -72,9 +70,9 @@ def keep_events(*events: LeadEvent) -> None:
     put_events([timeline_item(LEAD_ID, "m1", "server", QUALIFIED_AT, events)])
 
 
-def viewed(name: str, minutes_before: int, event_id: str = "e1", **properties: Any) -> LeadEvent:
+def viewed(event_name: str, minutes_before: int, event_id: str = "e1", /, **properties: Any) -> LeadEvent:
     at = QUALIFIED_AT - minutes_before * MINUTE
-    return LeadEvent(event_id, name, at, at, "server", email=EMAIL_ADDRESS, properties=properties)
+    return LeadEvent(event_id, event_name, at, at, "server", email=EMAIL_ADDRESS, properties=properties)
 
 
 def qualified(**detail: Any) -> dict[str, Any]:
@@ -98,11 +96,11 @@ def current(number: int = 1) -> Handoff:
 
 def changes(aws: Aws, detail_type: str | None = None) -> list[dict[str, Any]]:
     """What was announced of the lead, oldest first: the details, each with its detail-type."""
-    found = []
-    for item in aws.items(table.lead_pk(LEAD_ID)):
-        if item[table.SK].startswith(table.CHANGE_PREFIX) and detail_type in (None, item["detail_type"]):
-            found.append({"detail_type": item["detail_type"], **json.loads(item["detail"])})
-    return found
+    return [
+        {"detail_type": item["detail_type"], **json.loads(item["detail"])}
+        for item in aws.items(table.lead_pk(LEAD_ID))
+        if item[table.SK].startswith(table.CHANGE_PREFIX) and detail_type in (None, item["detail_type"])
+    ]
 
 
 def envelope(aws: Aws, detail_type: str) -> dict[str, Any]:

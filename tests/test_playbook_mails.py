@@ -117,7 +117,7 @@ def test_a_playbook_without_a_confirmation_mail_is_refused(shipped):
 @pytest.mark.parametrize("changed", [{"--- html ---\n": ""}, {"--- text ---\n": ""}, {"why: Because.\n": ""},
                                      {"why: Because.": "why: Because.\nfrom: me"}])  # fmt: skip
 def test_a_file_that_is_no_mail_is_named(folder, changed):
-    with pytest.raises(TemplateError, match="one.liquid"):
+    with pytest.raises(TemplateError, match=r"one\.liquid"):
         read_mails(folder(**changed))
 
 

@@ -1,11 +1,11 @@
 """
 Find the leads whose score changes with time alone, and have them settled.
 
-Trigger  schedule (the event carries `time`)
-Reads    the due index, kind `settle`: what is due up to `time`, and nothing else
-Writes   leases on lead items; settle messages on the queue `events`
-Emits    nothing; `score` settles and records
-Repeats  safe: settling twice at one instant is a no-op
+Trigger      schedule, every 15 minutes (events/schedule_decay_sweep.json); `time` of the event is now
+Reads        the due index (`settle`): what is due up to now, and nothing else
+Writes       leases on lead items; settle messages on the queue `events`
+Emits        nothing; `score` settles and records
+Repeat-safe  settling twice at one instant is a no-op
 """
 
 from itertools import islice

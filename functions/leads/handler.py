@@ -1,11 +1,12 @@
 """
 Read leads back: ranked, one, by address, and what was settled when.
 
-Trigger  HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, POST /v1/leads/lookup (bearer admin key)
-Reads    lead, alias, timeline, change, handoff and enrollment items, the rank index
-Writes   nothing
-Emits    nothing
-Repeats  safe: read only
+Trigger      HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, POST /v1/leads/lookup, with an admin key
+             (events/http_leads.json, events/http_lead_lookup.json, ...)
+Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index
+Writes       nothing
+Emits        nothing
+Repeat-safe  read only
 """
 
 import base64

@@ -33,6 +33,7 @@ STATES: dict[str, SendState] = {"Send": "sent", "Delivery": "delivered", "Reject
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     now = int(time.time())
+    metrics.add_metric(name="MailReports", unit=MetricUnit.Count, value=len(event["Records"]))
     for record in event["Records"]:
         report = read_report(record["Sns"]["Message"])
         if report is None:

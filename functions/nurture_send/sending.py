@@ -125,7 +125,9 @@ def _follow(decision: Decision, lead: Lead, run: Enrollment, address: Address | 
         case Skip():
             return _skip(decision, run, address, now)
         case Wait():
-            enrollments.save(waiting(run, decision))
+            held = waiting(run, decision)
+            if held != run:
+                enrollments.save(held)
         case Stop(status="paused") if address is not None:
             return sends.pause(stopped(run, decision, now), address)
         case Stop():

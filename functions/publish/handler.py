@@ -1,11 +1,12 @@
 """
 Put recorded changes on the event bus, and stamp them.
 
-Trigger  the table's stream (inserted change items), and a schedule that finds what the stream missed
-Reads    change items
-Writes   `published_at` on change items, which leave the due index
-Emits    every detail-type of events/README.md
-Repeats  safe: a change keeps its id; consumers ignore a second copy
+Trigger      the table's stream: inserted change items (events/dynamodb_stream_change.json); and a schedule, every five
+             minutes (events/schedule_publish.json), that finds what the stream missed
+Reads        change items; on schedule the due index (`outbox`)
+Writes       `published_at` on change items, which leave the due index
+Emits        every detail-type of events/README.md
+Repeat-safe  a change keeps its id; consumers ignore a second copy
 """
 
 import json

@@ -1,11 +1,12 @@
 """
 Apply what leads did to their facts, settle them, and record what changed.
 
-Trigger  queue `events`: lead events, settle messages of the decay sweep, handoff changes from the bus
-Reads    lead and alias items; a timeline only to rebuild
-Writes   timeline, lead, alias, change and address items
-Emits    BandChanged, LeadQualified, LeadUnqualified, ConfirmationRequested, through the outbox
-Repeats  safe: facts are a set keyed by event id, timeline items by message id, leads by version
+Trigger      queue `events`: lead events (events/sqs_events.json), settle messages of the decay sweep
+             (events/sqs_settle.json), handoff changes from the bus (events/sqs_handoff_change.json)
+Reads        lead, alias and address items; a timeline only to rebuild
+Writes       timeline, lead, alias, change and address items
+Emits        BandChanged, LeadQualified, LeadUnqualified, ConfirmationRequested, through the outbox
+Repeat-safe  facts are a set keyed by event id, timeline items by message id, leads by version
 """
 
 from functools import cache

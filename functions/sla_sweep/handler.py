@@ -1,7 +1,7 @@
 """
 Notice clocks that are about to run out, and clocks that ran out.
 
-Trigger      schedule, every minute (events/schedule.json); `time` of the event is now
+Trigger      schedule, every minute (events/schedule_sla_sweep.json); `time` of the event is now
 Reads        the due index (`sla`), the handoffs it names
 Writes       handoff
 Emits        SlaWarned, SlaBreached, through the outbox
@@ -18,7 +18,6 @@ from shared import table
 from shared.aws import handoffs
 from shared.aws.due import Due, due_entries
 from shared.bundle import playbook_document
-from shared.contracts import SlaBreached, SlaWarned
 from shared.errors import ConflictError, RipenError
 from shared.instants import instant_text, parse_instant
 from shared.rules.routing import handoff_policy
@@ -97,7 +96,7 @@ def _look_at(entry: Due, now: int, manager: str) -> tuple[Tick, ...]:
 
 
 def _detail_type(found: Tick) -> str:
-    return SlaBreached.detail_type if found.kind == "breached" else SlaWarned.detail_type
+    return "SlaBreached" if found.kind == "breached" else "SlaWarned"
 
 
 def _detail(found: Tick, manager: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ WARM_SECONDS = 60
 
 READY = "/_ministack/ready"
 CALLS_LOG = "aws-calls.log"
+WAITING_FILE = "waiting-invocations"
+"""Where the emulator says how many invocations by events wait or run."""
 
 
 def client_environment(endpoint: str) -> dict[str, str]:
@@ -70,6 +72,7 @@ def start_emulator(folder: Path, state: State) -> Started:
         # Functions are children of the emulator: they count their AWS calls here.
         "PYTHONPATH": str(Path(__file__).parent / "worker"),
         "RIPEN_CALLS_LOG": str(folder / CALLS_LOG),
+        "RIPEN_WAITING_FILE": str(folder / WAITING_FILE),
     }
     log = folder / "emulator.log"
     log.unlink(missing_ok=True)

@@ -58,7 +58,8 @@ def claim(lead_id: str, number: int, name: str, *, by: str) -> Claim:
         name: Which delivery of it.
         by: The attempt, the same in its retries.
     """
-    if _set(lead_id, number, name, Delivery(by), condition="attribute_not_exists(#deliveries.#name)", seen=None):
+    free = "attribute_exists(#deliveries) AND attribute_not_exists(#deliveries.#name)"
+    if _set(lead_id, number, name, Delivery(by), condition=free, seen=None):
         return "first"
     held = get_deliveries(lead_id, number).get(name)
     if held is not None and held.done:

@@ -110,9 +110,13 @@ def escaped(text: str, most: int) -> str:
     Cut so that the escaped text fits, never inside an escape.
     """
     whole = _escape(text)
-    while len(whole) > most:
-        text = text[: len(text) - max(1, (len(whole) - most) // 5 + 1)].rstrip() + "…"
-        whole = _escape(text)
+    if len(whole) <= most:
+        return whole
+    kept = 0
+    for characters, character in enumerate(text):
+        kept += len(_escape(character))
+        if kept > most - 1:
+            return _escape(text[:characters].rstrip()) + "…"
     return whole
 
 

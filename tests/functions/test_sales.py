@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import pytest
 
 from functions.sales import handler as module
-
 from functions.sales.handler import handler
 from functions.sales.moves import make_move
 from shared import table

@@ -38,9 +38,7 @@ HANDOFF = Handoff(
     reason="a demo was requested",
     created_at=AT,
     clocks=(Clock("contact", AT + HOUR, AT + 45 * MINUTE), Clock("decide", AT + 48 * HOUR)),
-    score=ScoreThen(
-        86_250, "A", 4, tuple(ScoreLine(f"r{n}", f"Rule {n}", n * 10_000 - 5_000) for n in range(7))
-    ),
+    score=ScoreThen(86_250, "A", 4, tuple(ScoreLine(f"r{n}", f"Rule {n}", n * 10_000 - 5_000) for n in range(7))),
 )
 
 
@@ -49,8 +47,8 @@ def lead(**values: Any) -> Lead:
     return Lead("ugiizjmvldgsd5ye", profile={k: Register(v, AT, "k", k != "title") for k, v in said.items()})
 
 
-def event(name: str, *, source: Any = "server", verdict: Any = "human", **properties: Any) -> LeadEvent:
-    return LeadEvent("e1", name, AT - MINUTE, AT, source, properties=properties, verdict=verdict)
+def event(event_name: str, /, *, source: Any = "server", verdict: Any = "human", **properties: Any) -> LeadEvent:
+    return LeadEvent("e1", event_name, AT - MINUTE, AT, source, properties=properties, verdict=verdict)
 
 
 def facts(handoff: Handoff = HANDOFF, known: Lead | None = None, *events: LeadEvent) -> HandoffFacts:
@@ -201,7 +199,8 @@ def test_cleaned_text_is_one_short_line(text: Any):
 
 
 @pytest.mark.parametrize(
-    ("milli", "text"), [(86_000, "86"), (12_500, "12.5"), (-5_000, "-5"), (49, "0"), (-49, "0"), (86_250, "86.3"), (999, "1")]
+    ("milli", "text"),
+    [(86_000, "86"), (12_500, "12.5"), (-5_000, "-5"), (49, "0"), (-49, "0"), (86_250, "86.3"), (999, "1")],
 )
 def test_points_are_shown_with_a_decimal_only_where_there_is_one(milli: int, text: str):
     assert points_text(milli) == text

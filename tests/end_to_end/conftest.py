@@ -1,0 +1,129 @@
+"""An embedded AWS of the tests' own, with the local stage deployed, and what the tests ask of it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from infra.local.down import down
+from infra.local.outputs import Outputs
+from infra.local.up import up
+from shared.aws.items import from_item
+from shared.instants import instant_text
+from tests.conftest import sample
+
+WAIT = 40.0
+"""Seconds a consequence may take; a cold start of every function on two busy cores is included."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The deployed stage as its users meet it, and as the tests look into it."""
+
+    outputs: Outputs
+    bus_queue_url: str
+    escalations_queue_url: str
+    seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.outputs.aws_endpoint_url,
+            region_name=self.outputs.aws_region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def post(self, path: str, body: Any, *, key: str | None = None) -> requests.Response:
+        auth = (key or self.outputs.write_key, "")
+        return requests.post(f"{self.outputs.api_url}{path}", json=body, auth=auth, timeout=30)
+
+    def ask(self, path: str, **query: str) -> Any:
+        answer = requests.get(f"{self.outputs.api_url}{path}", params=query, headers=self._admin(), timeout=30)
+        return answer.json()
+
+    def look_up(self, email: str, **query: str) -> dict[str, Any]:
+        answer = requests.post(
+            f"{self.outputs.api_url}/v1/leads/lookup",
+            params=query,
+            json={"email": email},
+            headers=self._admin(),
+            timeout=30,
+        )
+        return dict(answer.json())
+
+    def _admin(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.outputs.admin_key}"}
+
+    def items(self) -> list[dict[str, Any]]:
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs.table_name)
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+    def mails(self, to: str) -> list[dict[str, Any]]:
+        return list(requests.get(f"{self.outputs.api_url}/inbox.json", params={"to": to}, timeout=30).json())
+
+    def slack_messages(self) -> list[dict[str, Any]]:
+        return list(requests.get(f"{self.outputs.api_url}/slack.json", timeout=30).json()["messages"])
+
+    def sweep(self, function: str, at: int) -> dict[str, Any]:
+        """Run a scheduled function as its rule would at that instant."""
+        tick = sample("schedule_decay_sweep") | {"time": instant_text(at)}
+        answer = self.client("lambda").invoke(
+            FunctionName=self.outputs.functions[function], Payload=json.dumps(tick).encode()
+        )
+        said = answer["Payload"].read().decode()
+        assert "FunctionError" not in answer, said
+        return dict(json.loads(said) or {})
+
+    def taken(self, queue_url: str) -> list[dict[str, Any]]:
+        """Return everything that ever lay on the queue while the tests looked."""
+        sqs = self.client("sqs")
+        seen = self.seen.setdefault(queue_url, [])
+        while batch := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                seen.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return list(seen)
+
+
+def eventually(look: Callable[[], Any], what: str, *, seconds: float = WAIT) -> Any:
+    """Return the first true answer of `look`; fail naming what was waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    folder: Path = tmp_path_factory.mktemp("embedded")
+    outputs = up(folder)
+    try:
+        yield _watched(outputs)
+    finally:
+        down(folder)
+
+
+def _watched(outputs: Outputs) -> Platform:
+    """Watch the bus and the escalations topic with queues."""
+    bare = Platform(outputs, "", "")
+    sqs, sns, events = bare.client("sqs"), bare.client("sns"), bare.client("events")
+    urls = {name: sqs.create_queue(QueueName=f"watch-{name}")["QueueUrl"] for name in ("bus", "escalations")}
+
+    def arn(name: str) -> str:
+        answer = sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    events.put_rule(Name="watch", EventBusName=outputs.bus_name, EventPattern=json.dumps({"source": ["ripen"]}))
+    events.put_targets(Rule="watch", EventBusName=outputs.bus_name, Targets=[{"Id": "watch", "Arn": arn("bus")}])
+    sns.subscribe(TopicArn=outputs.escalations_topic_arn, Protocol="sqs", Endpoint=arn("escalations"))
+    return Platform(outputs, urls["bus"], urls["escalations"])

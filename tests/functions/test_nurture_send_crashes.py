@@ -1,0 +1,246 @@
+"""
+Dying anywhere: nurture_send is stopped before and after every AWS call it makes, and the message is delivered again.
+
+Whatever happens, nobody gets a mail twice, and every planned mail ends as sent, parked, refused, skipped, or planned.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.client
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from functions.nurture_send.handler import handler as nurture_send
+from functions.nurture_sweep.handler import handler as nurture_sweep
+from shared.aws import addresses, clients, enrollments, secret_values, sends
+from shared.identity import EMAIL, address_hash, home
+from shared.instants import DAY, HOUR, instant_text
+from shared.lead import Settled
+from shared.mailing import SendRef
+from tests.conftest import IDENTITY_SECRET, Aws, Context, sample
+from tests.nurture_world import (
+    NOW,
+    a_lead,
+    a_run,
+    batch,
+    confirm_order,
+    consenting,
+    forget,
+    keep,
+    mails,
+    order,
+    send_items,
+    use_playbook,
+)
+
+call_aws = botocore.client.BaseClient._make_api_call
+
+
+class KilledError(BaseException):
+    """The process is gone: nothing in it may catch this."""
+
+
+@pytest.fixture(autouse=True)
+def _playbook(aws, tmp_path, monkeypatch):
+    use_playbook(tmp_path, monkeypatch)
+    secret_values.identity_secret()
+    secret_values.signing_secret()  # read once per process, so no part of the calls a message takes
+    yield
+    forget()
+
+
+@contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> Iterator[list[str]]:
+    """Die at the nth AWS call, before it leaves or after it was answered. Yields the calls made."""
+    made: list[str] = []
+
+    def call(client: Any, operation: str, said: dict[str, Any]) -> Any:
+        made.append(operation)
+        if len(made) == at and not after:
+            raise KilledError(operation)
+        answer = call_aws(client, operation, said)
+        if len(made) == at:
+            raise KilledError(operation)
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        yield made
+
+
+@dataclass(frozen=True)
+class Person:
+    """One lead of its own for each way to die."""
+
+    number: int
+
+    @property
+    def email(self) -> str:
+        return f"p{self.number}@example.com"
+
+    @property
+    def lead_id(self) -> str:
+        return home(EMAIL, self.email, IDENTITY_SECRET)
+
+    @property
+    def address(self) -> str:
+        return address_hash(self.email, IDENTITY_SECRET)
+
+    @property
+    def mails(self) -> int:
+        return sum(mail["to"] == self.email for mail in mails())
+
+
+def mailable(who: Person) -> None:
+    qualified = Settled(band="early", stage="mql", qualified=True, qualification=1)
+    keep(a_lead(who.lead_id, email=who.email, settled=qualified))
+    enrollments.save(a_run(lead_id=who.lead_id, cause_lead=who.lead_id))
+    consenting(who.address)
+
+
+def received_it_before(who: Person) -> None:
+    mailable(who)
+    address = addresses.get_address(who.address)
+    sent = {"sent": {"awareness#awareness-1": instant_text(NOW - DAY)}}
+    clients.dynamodb().transact_write_items(TransactItems=[addresses.claim_entry(address, sent)])
+
+
+def held_by_sales(who: Person) -> None:
+    mailable(who)
+    clients.dynamodb().transact_write_items(TransactItems=[addresses.pause_entry(who.address, "h")])
+
+
+def stopped(who: Person) -> None:
+    mailable(who)
+    addresses.record_consent(who.address, stopped_at=NOW)
+
+
+def unproven(who: Person) -> None:
+    keep(a_lead(who.lead_id, email=who.email, proven={}))
+
+
+def mail_of(who: Person, at: int) -> dict[str, Any]:
+    return order(lead_id=who.lead_id, at=at)
+
+
+def question_to(who: Person, at: int) -> dict[str, Any]:
+    return confirm_order(at, who.lead_id)
+
+
+def no_answer(*_args: Any, **_said: Any) -> None:
+    raise ReadTimeoutError(endpoint_url="https://email.example")
+
+
+def refusing(code: str) -> Callable[..., None]:
+    def refuse(**_said: Any) -> None:
+        raise clients.ses().exceptions.ClientError({"Error": {"Code": code, "Message": ""}}, "SendRawEmail")
+
+    return refuse
+
+
+EVENING = NOW + 10 * HOUR
+
+@dataclass(frozen=True)
+class Scenario:
+    """What stands there, the message that comes, its instant, and the AWS calls that carrying it out takes."""
+
+    prepare: Callable[[Person], None]
+    message: Callable[[Person, int], dict[str, Any]]
+    at: int
+    calls: int
+
+
+SCENARIOS = {
+    "a mail is sent": Scenario(mailable, mail_of, NOW, 7),
+    "an address is asked": Scenario(unproven, question_to, NOW, 5),
+    "a mail waits for the morning": Scenario(mailable, mail_of, EVENING, 4),
+    "a mail is skipped": Scenario(received_it_before, mail_of, NOW, 4),
+    "a run is paused": Scenario(held_by_sales, mail_of, NOW, 4),
+    "a run ends": Scenario(stopped, mail_of, NOW, 4),
+}
+
+
+def sweep(context: Context, at: int) -> None:
+    nurture_sweep({**sample("schedule_nurture_sweep"), "time": instant_text(at)}, context)
+
+
+def left_behind(aws: Aws, who: Person) -> tuple[Any, ...]:
+    """What a message left: mails, the send, and the run, without the ids that differ from person to person."""
+    sent = [(item["state"], item.get("reason"), item["claimed_at"]) for item in send_items(aws, who.lead_id)]
+    run = enrollments.get_enrollment(who.lead_id, "awareness")
+    place = run and (run.status, run.step, run.due_at, run.reason, run.version)
+    return who.mails, sent, place
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_whoever_dies_anywhere_sends_no_mail_twice_and_loses_none(aws: Aws, context: Context, monkeypatch, name):
+    scenario = SCENARIOS[name]
+    whole = Person(0)
+    scenario.prepare(whole)
+    with killed(monkeypatch, 0, after=False) as made:
+        nurture_send(batch(scenario.message(whole, scenario.at)), context)
+    assert len(made) == scenario.calls, made
+    undisturbed = left_behind(aws, whole)
+    asked = made.index("SendRawEmail") if "SendRawEmail" in made else None
+
+    points = [(call, after) for call in range(scenario.calls) for after in (False, True)]
+    for number, (call, after) in enumerate(points, start=1):
+        who = Person(number)
+        scenario.prepare(who)
+        message = scenario.message(who, scenario.at)
+        with killed(monkeypatch, call + 1, after=after), pytest.raises(KilledError):
+            nurture_send(batch(message), context)
+        assert nurture_send(batch(message, message), context) == {"batchItemFailures": []}
+        found = left_behind(aws, who)
+        if asked is None or (call, after) < (asked - 1, True) or (call, after) == points[-1]:
+            assert found == undisturbed, (made[call], after)
+            continue
+        # between the claim and the note of what SES answered: never offered again, parked by the sweep
+        assert found[0] == int((call, after) >= (asked, True)), (made[call], after)
+        assert [state for state, *_ in found[1]] == ["claimed"]
+        sweep(context, scenario.at + HOUR)
+        assert [item["state"] for item in send_items(aws, who.lead_id)] == ["parked"]
+    assert len(points) == 2 * scenario.calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [(no_answer, "parked"), (refusing("MessageRejected"), "refused"), (refusing("Throttling"), "sent")],
+    ids=["no answer", "refused", "not now"],
+)
+def test_whoever_dies_around_a_bad_answer_sends_no_mail_twice_and_loses_none(
+    aws: Aws, context: Context, monkeypatch, answer, state
+):
+    """SES answers badly while we die, and well when the message comes again."""
+    send_well = clients.ses().send_raw_email
+    people = []
+    for number in range(2 * 6):
+        who = Person(number)
+        people.append(who)
+        mailable(who)
+        monkeypatch.setattr(clients.ses(), "send_raw_email", answer)
+        with killed(monkeypatch, number // 2 + 1, after=bool(number % 2)), pytest.raises(KilledError):
+            nurture_send(batch(mail_of(who, NOW)), context)
+        monkeypatch.setattr(clients.ses(), "send_raw_email", send_well)
+        nurture_send(batch(mail_of(who, NOW), mail_of(who, NOW + HOUR)), context)
+    sweep(context, NOW + 2 * HOUR)
+    states = []
+    for who in people:
+        (item,) = send_items(aws, who.lead_id)
+        states.append(item["state"])
+        assert who.mails == int(item["state"] == "sent")
+    assert states == ["sent"] * 9 + ["parked"] * 2 + [state]
+
+
+def test_a_late_send_event_settles_what_died_after_ses_took_it(aws: Aws, context: Context, monkeypatch):
+    who = Person(1)
+    mailable(who)
+    with killed(monkeypatch, 6, after=True), pytest.raises(KilledError):
+        nurture_send(batch(mail_of(who, NOW)), context)
+    sweep(context, NOW + HOUR)
+    assert sends.settle(SendRef(who.lead_id, "awareness", 1, 0), "sent", message_id="m1")
+    assert [item["state"] for item in send_items(aws, who.lead_id)] == ["sent"]
+    assert who.mails == 1
