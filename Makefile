@@ -36,7 +36,7 @@ demo: setup ## deploy to the embedded AWS and watch some weeks of traffic turn i
 	@$(PYTHON) -m infra.local.demo
 
 test: setup ## run every test, the end-to-end ones on an embedded AWS of their own
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 # Drift of generated files and of the README is found by tests.
 check: format-check lint types test synth ## everything that must hold before a change lands

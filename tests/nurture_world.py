@@ -1,6 +1,7 @@
 """A lead in a track, its address, and the mails that went out: what the tests around nurturing start from."""
 
 import json
+import re
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from functions.nurture_send import sending
 from functions.nurture_send.handler import handler as nurture_send
 from shared import table
-from shared.aws import addresses, enrollments
+from shared.aws import addresses, clients, enrollments
 from shared.aws.leads import load, save
 from shared.bundle import playbook_document
 from shared.identity import EMAIL, address_hash, home
@@ -165,3 +167,28 @@ def send_items(aws: Aws, lead_id: str = LEAD_ID) -> list[dict[str, Any]]:
 def address_item(aws: Aws, name: str = ADDRESS) -> dict[str, Any]:
     (item,) = aws.items(table.address_pk(name))
     return item
+
+
+def parts(mail: EmailMessage) -> tuple[str, str]:
+    """The plain text and the HTML of a mail."""
+    text, html = (part.get_content().replace("\r\n", "\n") for part in mail.iter_parts())
+    return text, html
+
+
+def tokens(mail: EmailMessage, path: str) -> set[str]:
+    """The tokens of every link of the mail under a path."""
+    return set(re.findall(rf"https://ripen\.example/{path}/([A-Za-z0-9_-]+)", "".join(parts(mail))))
+
+
+def fail_ses(monkeypatch: pytest.MonkeyPatch, code: str | None = None) -> list[int]:
+    """Let SES refuse with the code, or not answer at all. Returns a list that grows with every attempt."""
+    asked: list[int] = []
+
+    def fail(**_said: Any) -> None:
+        asked.append(1)
+        if code is None:
+            raise ReadTimeoutError(endpoint_url="https://email.example")
+        raise clients.ses().exceptions.ClientError({"Error": {"Code": code, "Message": ""}}, "SendRawEmail")
+
+    monkeypatch.setattr(clients.ses(), "send_raw_email", fail)
+    return asked

@@ -102,3 +102,53 @@ def dotted(node: ast.expr) -> str:
 def calls(tree: ast.AST) -> Iterator[str]:
     """What is called anywhere in the tree, as it is written."""
     return (dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+Place = tuple[str, str]
+"""A module and one of its functions."""
+
+
+@cache
+def _by_name() -> dict[str, Module]:
+    return {found.name: found for found in modules()}
+
+
+def used(found: Module, tree: ast.AST) -> Iterator[Place]:
+    """Every function of the product that the tree names, whether it calls it or hands it on."""
+    meaning = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(found.tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        first, _, rest = (dotted(node) if isinstance(node, ast.Name | ast.Attribute) else "").partition(".")
+        full = f"{meaning[first]}.{rest}".rstrip(".") if first in meaning else f"{found.name}.{first}"
+        where, _, name = full.rpartition(".")
+        if where in _by_name() and name in _by_name()[where].functions:
+            yield where, name
+
+
+def reached(starts: frozenset[Place]) -> frozenset[Place]:
+    """Everything that those functions may run, themselves included."""
+    todo, seen = list(starts), set[Place]()
+    while todo:
+        place = todo.pop()
+        if place not in seen:
+            seen.add(place)
+            found = _by_name()[place[0]]
+            todo += used(found, found.functions[place[1]])
+    return frozenset(seen)
+
+
+@cache
+def reached_by(function: str) -> frozenset[Place]:
+    """Everything that code of the deployed function may run."""
+    return reached(
+        frozenset((found.name, name) for found in within(f"functions.{function}") for name in found.functions)
+    )
+
+
+def tree_of(place: Place) -> ast.FunctionDef:
+    """The source of the function."""
+    return _by_name()[place[0]].functions[place[1]]

@@ -54,7 +54,9 @@ def test_any_text_is_refused_and_none_breaks_the_reader(text):
     assert read("click", "1" + text, SECRET) is None
 
 
-@pytest.mark.parametrize("token", ["", "1", "1A", "1" + "A" * 3000, "2" + mint(ONE_OF_EACH[1], SECRET)[1:], "1=", "1 AAAA", "1AAAA\n"])
+@pytest.mark.parametrize(
+    "token", ["", "1", "1A", "1" + "A" * 3000, "2" + mint(ONE_OF_EACH[1], SECRET)[1:], "1=", "1 AAAA", "1AAAA\n"]
+)
 def test_what_is_no_token_is_refused(token):
     assert read("open", token, SECRET) is None
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from shared import settings, table
 from shared.aws import clients
+from shared.aws.batch_get import get_items
 from shared.aws.items import from_item, to_item
 from shared.errors import ConflictError
 from shared.instants import instant_text, parse_instant
@@ -20,29 +21,14 @@ from shared.mailing import Enrollment
 
 def get_enrollment(home: str, track: str) -> Enrollment | None:
     """Return the run through the track that the home holds, as it is now (consistent read)."""
-    item = (
-        clients.dynamodb()
-        .get_item(
-            TableName=settings.table_name(),
-            Key=_key(home, track),
-            ConsistentRead=True,
-        )
-        .get("Item")
-    )
-    return None if item is None else _enrollment(from_item(item))
+    answer = clients.dynamodb().get_item(TableName=settings.table_name(), Key=_key(home, track), ConsistentRead=True)
+    return _enrollment(from_item(answer["Item"])) if "Item" in answer else None
 
 
 def get_runs(homes: Iterable[str], track: str) -> list[Enrollment]:
     """Return the runs through the track that any of the homes holds, as they are now (consistent read)."""
-    name = settings.table_name()
-    keys: list[dict[str, Any]] = [_key(home, track) for home in homes]
-    found: list[Enrollment] = []
-    while keys:
-        answer = clients.dynamodb().batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
-        found += [_enrollment(from_item(item)) for item in answer["Responses"].get(name, [])]
-        left = answer.get("UnprocessedKeys") or {}
-        keys = list(left[name]["Keys"]) if name in left else []
-    return found
+    keys = [(table.lead_pk(home), table.track_sk(track)) for home in homes]
+    return [_enrollment(item) for item in get_items(keys)]
 
 
 def get_enrollments(home: str) -> list[Enrollment]:

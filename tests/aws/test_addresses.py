@@ -27,7 +27,12 @@ def test_an_address_never_seen_is_one_nothing_is_known_of(aws: Aws):
 
 
 def test_consent_is_the_same_in_whatever_order_and_number_it_arrives(aws: Aws):
-    said = [{"proven_at": AT + 5}, {"opted_in_at": AT + 3, "proven_at": AT + 1}, {"stopped_at": AT + 4}, {"opted_in_at": AT + 2}]
+    said = [
+        {"proven_at": AT + 5},
+        {"opted_in_at": AT + 3, "proven_at": AT + 1},
+        {"stopped_at": AT + 4},
+        {"opted_in_at": AT + 2},
+    ]
     for number, order in enumerate(itertools.permutations(said)):
         name = f"1.{number}"
         for each in (*order, *order):

@@ -14,7 +14,12 @@ RAW = b"From: hello@ripen.example\r\nTo: ada@example.com\r\nSubject: s\r\n\r\nt\
 
 
 def send(**said) -> mailer.Outcome:
-    values = {"sender": "hello@ripen.example", "recipient": "ada@example.com", "configuration_set": "mail", "tags": {"send_id": "s"}}
+    values = {
+        "sender": "hello@ripen.example",
+        "recipient": "ada@example.com",
+        "configuration_set": "mail",
+        "tags": {"send_id": "s"},
+    }
     return mailer.send(RAW, **{**values, **said})
 
 

@@ -156,10 +156,15 @@ def test_confirmations_are_counted_on_the_address(aws: Aws):
 def test_an_error_that_is_not_about_conditions_is_raised(world: Aws):
     wrong = replace(REF, lead_id="")
     with pytest.raises(clients.dynamodb().exceptions.ClientError):
-        sends.skip(wrong, content="x" * 500_000, at=NOW, address=Address(ADDRESS), run=run_of(), playbook="p", reason="")
+        sends.skip(
+            wrong, content="x" * 500_000, at=NOW, address=Address(ADDRESS), run=run_of(), playbook="p", reason=""
+        )
 
 
-@pytest.mark.parametrize("text", ["", "x", "aaaaaaaaaaaaaaaa-1-0", "AAAAAAAAAAAAAAAA-1-0-t", "aaaaaaaaaaaaaaaa-1-0-t\n", "aaaaaaaaaaaaaaaa-x-0-t"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "aaaaaaaaaaaaaaaa-1-0", "AAAAAAAAAAAAAAAA-1-0-t", "aaaaaaaaaaaaaaaa-1-0-t\n", "aaaaaaaaaaaaaaaa-x-0-t"],
+)
 def test_what_is_no_send_id_names_no_send(text):
     assert SendRef.parse(text) is None
 

@@ -32,7 +32,10 @@ def changed(name: str = "band_changed", at: int = NOW, lead_id: str = LEAD_ID, *
     event = sample(name)
     said = {**event["detail"], "lead_id": lead_id, "occurred_at": instant_text(at), **detail}
     unique = f"{said.get('handoff', 0)}#{said['version']}"
-    return {**event, "detail": {**said, "change_id": f"{lead_id}:{said['occurred_at']}:{event['detail-type']}#{unique}"}}
+    return {
+        **event,
+        "detail": {**said, "change_id": f"{lead_id}:{said['occurred_at']}:{event['detail-type']}#{unique}"},
+    }
 
 
 def handed_off(state: str, version: int = 2, **said: Any) -> None:
@@ -49,7 +52,9 @@ def handed_off(state: str, version: int = 2, **said: Any) -> None:
 
 def tracks(aws: Aws, lead_id: str = LEAD_ID) -> dict[str, str]:
     items = aws.items(table.lead_pk(lead_id))
-    return {item[table.SK].removeprefix("TRACK#"): item["status"] for item in items if item[table.SK].startswith("TRACK#")}
+    return {
+        item[table.SK].removeprefix("TRACK#"): item["status"] for item in items if item[table.SK].startswith("TRACK#")
+    }
 
 
 def test_the_sample_enters_the_track_of_its_band(aws: Aws, context: Context, playbook):

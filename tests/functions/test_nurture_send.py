@@ -1,21 +1,17 @@
 """The nurture_send function under moto: who gets what, what the mail looks like, and that it goes out once."""
 
 import io
-import re
-from dataclasses import replace
-from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from functions.nurture_send.handler import handler
 from shared import links, table
 from shared.aws import addresses, clients, enrollments
 from shared.aws.leads import save
 from shared.handoff import Handoff, ScoreThen
-from shared.instants import DAY, HOUR, MINUTE, instant_text, parse_instant
+from shared.instants import DAY, HOUR, parse_instant
 from shared.lead import Alias, Naming, Settled
-from shared.mailing import PastSend, SendRef
+from shared.mailing import PastSend
 from shared.telemetry import logger
 from tests.conftest import SIGNING_SECRET, Aws, Context, sample
 from tests.nurture_world import (
@@ -26,9 +22,7 @@ from tests.nurture_world import (
     NOW,
     a_lead,
     a_run,
-    address_item,
     batch,
-    confirm_order,
     consenting,
     deliver,
     enrolled,
@@ -36,8 +30,10 @@ from tests.nurture_world import (
     keep,
     mails,
     order,
+    parts,
     run_of,
     send_items,
+    tokens,
     use_playbook,
 )
 
@@ -48,15 +44,6 @@ OTHER = "bbbbbbbbbbbbbbbb"
 def document(playbook, tmp_path, monkeypatch):
     yield use_playbook(tmp_path, monkeypatch)
     forget()
-
-
-def parts(mail: Any) -> tuple[str, str]:
-    text, html = (part.get_content().replace("\r\n", "\n") for part in mail.iter_parts())
-    return text, html
-
-
-def tokens(mail: Any, path: str) -> set[str]:
-    return set(re.findall(rf"https://ripen\.example/{path}/([A-Za-z0-9_-]+)", "".join(parts(mail))))
 
 
 def hand_over_to(owner: str, state: str = "open") -> None:
@@ -257,23 +244,24 @@ def test_after_a_merge_the_older_run_goes_on_and_the_other_ends(aws: Aws, contex
     assert (run_of(lead_id=OTHER).status, run_of(lead_id=OTHER).step) == ("active", 1)
 
 
-def test_a_whole_track_goes_out_in_order_and_ends(aws: Aws, context: Context):
+def test_a_whole_track_goes_out_in_order_and_ends(aws: Aws, context: Context, document):
     enrolled()
+    steps = document["tracks"]["awareness"]["steps"]
     at = NOW
-    for step in range(3):
+    for step in range(len(steps)):
         deliver(context, order(step=step, at=at), order(step=step, at=at))
         at = run_of().due_at or at
     assert [mail["subject"] for mail in mails()] == [
-        "What does the current way really cost?",
-        "Five questions to settle before you compare anything",
-        "What others wish they had known in the first month",
+        document["templates"][step["content"]]["subject"] for step in steps
     ]
     assert (run_of().status, run_of().due_at) == ("done", None)
-    assert len(send_items(aws)) == 3
+    assert len(send_items(aws)) == len(steps)
 
 
 @pytest.mark.parametrize(
-    "stale", [order(step=1), order(rotation=2), order(track="decision"), order(lead_id=OTHER)], ids=["step", "rotation", "track", "lead"]
+    "stale",
+    [order(step=1), order(rotation=2), order(track="decision"), order(lead_id=OTHER)],
+    ids=["step", "rotation", "track", "lead"],
 )
 def test_a_message_about_another_place_in_the_track_does_nothing(aws: Aws, context: Context, stale):
     enrolled()
@@ -289,147 +277,6 @@ def test_a_run_whose_lead_is_gone_ends(aws: Aws, context: Context):
     assert (run_of().status, run_of().reason) == ("exited", "the lead is gone")
 
 
-def fail_ses(monkeypatch, code: str | None = None) -> list[int]:
-    """Let SES refuse with the code, or not answer at all. Returns a list that grows with every attempt."""
-    asked: list[int] = []
-
-    def fail(**_said):
-        asked.append(1)
-        if code is None:
-            raise ReadTimeoutError(endpoint_url="https://email.example")
-        raise clients.ses().exceptions.ClientError({"Error": {"Code": code, "Message": ""}}, "SendRawEmail")
-
-    monkeypatch.setattr(clients.ses(), "send_raw_email", fail)
-    return asked
-
-
-def test_a_definite_refusal_is_recorded_and_not_tried_again(aws: Aws, context: Context, monkeypatch):
-    enrolled()
-    asked = fail_ses(monkeypatch, "MessageRejected")
-    deliver(context, order(), order())
-    (item,) = send_items(aws)
-    assert (item["state"], item["reason"], len(asked)) == ("refused", "MessageRejected", 1)
-    assert table.DUE_KEY not in item
-
-
-def test_no_answer_leaves_the_mail_unknown_and_it_is_never_sent_again(aws: Aws, context: Context, monkeypatch):
-    enrolled()
-    asked = fail_ses(monkeypatch)
-    deliver(context, order(), order())
-    (item,) = send_items(aws)
-    assert (item["state"], item["reason"], len(asked)) == ("unknown", "ReadTimeoutError", 1)
-    assert item[table.DUE_AT] == instant_text(NOW + 15 * MINUTE)
-
-
-def test_a_mail_ses_would_not_take_now_goes_out_later(aws: Aws, context: Context, monkeypatch):
-    enrolled()
-    with monkeypatch.context() as patch:
-        asked = fail_ses(patch, "Throttling")
-        deliver(context, order())
-    assert (run_of().step, run_of().due_at, run_of().reason) == (0, NOW + 15 * MINUTE, "the channel said Throttling")
-    assert len(asked) == 1
-    assert address_item(aws)["recent"] == []
-    deliver(context, order(at=NOW + 15 * MINUTE))
-    assert len(mails()) == 1
-    assert [item["state"] for item in send_items(aws)] == ["sent"]
-
-
-def test_a_mail_ses_would_not_take_now_is_refused_for_good_when_the_address_changed_meanwhile(
-    aws: Aws, context: Context, monkeypatch
-):
-    enrolled()
-    asked = fail_ses(monkeypatch, "Throttling")
-    fail = clients.ses().send_raw_email
-
-    def stop_and_fail(**said):
-        addresses.record_consent(ADDRESS, stopped_at=NOW)
-        fail(**said)
-
-    monkeypatch.setattr(clients.ses(), "send_raw_email", stop_and_fail)
-    deliver(context, order(), order())
-    assert [item["state"] for item in send_items(aws)] == ["refused"]
-    assert len(asked) == 1
-
-
-RACES = {
-    "unsubscribes": lambda: addresses.record_consent(ADDRESS, stopped_at=NOW),
-    "bounces": lambda: addresses.suppress(ADDRESS, "bounced", NOW),
-    "is taken by sales": lambda: clients.dynamodb().transact_write_items(
-        TransactItems=[addresses.pause_entry(ADDRESS, "h")]
-    ),
-    "leaves the track": lambda: enrollments.save(replace(run_of(), status="exited", due_at=None)),
-}
-
-
-@pytest.mark.parametrize("race", RACES)
-def test_whoever_changes_between_decision_and_claim_is_not_mailed(aws: Aws, context: Context, race, monkeypatch):
-    enrolled()
-    transact, raced = clients.dynamodb().transact_write_items, []
-
-    def late(**said):
-        if not raced:
-            raced.append(1)
-            monkeypatch.setattr(clients.dynamodb(), "transact_write_items", transact)
-            RACES[race]()
-        return transact(**said)
-
-    monkeypatch.setattr(clients.dynamodb(), "transact_write_items", late)
-    deliver(context, order())
-    assert raced
-    assert mails() == []
-    assert run_of().status in ("exited", "paused")
-
-
-def test_a_pause_that_ended_meanwhile_leaves_no_paused_run_behind(aws: Aws, context: Context, monkeypatch):
-    """Sales rejects the lead between our read of the held address and our write of the paused run."""
-    enrolled()
-    transact, raced = clients.dynamodb().transact_write_items, []
-    transact(TransactItems=[addresses.pause_entry(ADDRESS, "h")])
-
-    def late(**said):
-        if not raced:
-            raced.append(1)
-            transact(TransactItems=[addresses.resume_entry(ADDRESS, "h")])
-        return transact(**said)
-
-    monkeypatch.setattr(clients.dynamodb(), "transact_write_items", late)
-    deliver(context, order())
-    assert len(mails()) == 1
-    assert run_of().status == "active"
-
-
-def test_an_address_that_keeps_changing_sends_the_message_back(aws: Aws, context: Context, monkeypatch):
-    enrolled()
-    transact = clients.dynamodb().transact_write_items
-    times = iter(range(100))
-
-    def late(**said):
-        addresses.record_consent(ADDRESS, opted_in_at=NOW + next(times))
-        return transact(**said)
-
-    monkeypatch.setattr(clients.dynamodb(), "transact_write_items", late)
-    assert handler(batch(order()), context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    assert mails() == []
-    assert send_items(aws) == []
-
-
-def test_one_message_that_fails_goes_back_alone(aws: Aws, context: Context):
-    enrolled()
-    answer = handler(batch({"schema": 1}, order(), {**order(), "as_of": "yesterday"}), context)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
-    assert len(mails()) == 1
-
-
-def test_a_mail_that_cannot_be_written_claims_nothing(aws: Aws, context: Context, tmp_path, monkeypatch):
-    document = use_playbook(tmp_path, monkeypatch, links={})
-    assert document["mail"]["links"] == {}
-    enrolled()
-    assert handler(batch(order()), context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    assert mails() == []
-    assert send_items(aws) == []
-    assert run_of().step == 0
-
-
 def test_nothing_personal_is_logged(aws: Aws, context: Context, monkeypatch):
     said = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", said)
@@ -440,71 +287,3 @@ def test_nothing_personal_is_logged(aws: Aws, context: Context, monkeypatch):
     assert "not carried out" in said.getvalue()
     for word in (EMAIL_ADDRESS, "Ada", "Nordwind"):
         assert word not in said.getvalue()
-
-
-def unproven_lead() -> None:
-    keep(a_lead(proven={}, unproven={"first_name": "Eve Mallory", "company": "Evil Ltd"}))
-
-
-def test_an_unproven_address_is_asked_once_with_nothing_anybody_said(aws: Aws, context: Context):
-    unproven_lead()
-    deliver(context, confirm_order(), confirm_order())
-    (mail,) = mails()
-    assert mail["subject"] == "Please confirm that you want mail from Ripen"
-    (token,) = tokens(mail, "y")
-    link = links.read("confirm", token, SIGNING_SECRET)
-    assert link is not None
-    assert link.target == ADDRESS
-    ref = SendRef.parse(link.send_id)
-    assert ref is not None
-    assert ref.lead_id == LEAD_ID
-    assert tokens(mail, "u")
-    assert not tokens(mail, "o") | tokens(mail, "c"), "who did not say yes is not watched"
-    assert mail["x-ses-message-tags"].endswith("track=confirm, stage=test")
-    words = "".join(parts(mail)) + mail.as_string()
-    assert not any(word in words for word in ("Eve", "Mallory", "Evil"))
-    assert [item["state"] for item in send_items(aws)] == ["sent"]
-
-
-def test_an_address_is_asked_once_a_day_and_three_times_ever_whoever_asks(aws: Aws, context: Context):
-    unproven_lead()
-    keep(a_lead(OTHER, proven={}))
-    for day in range(6):
-        deliver(context, confirm_order(NOW + day * DAY), confirm_order(NOW + day * DAY, OTHER), confirm_order(NOW + day * DAY + HOUR))
-    assert len(mails()) == 3
-
-
-@pytest.mark.parametrize("why", ["unsubscribed", "suppressed: bounced"])
-def test_who_said_no_is_not_asked(aws: Aws, context: Context, why):
-    unproven_lead()
-    STOPS[why]()
-    deliver(context, confirm_order())
-    assert mails() == []
-
-
-def test_nobody_is_asked_who_is_proven_gone_or_without_address(aws: Aws, context: Context):
-    deliver(context, confirm_order())
-    keep(a_lead(email=None))
-    deliver(context, confirm_order())
-    keep(a_lead())
-    consenting()
-    deliver(context, confirm_order())
-    assert mails() == []
-
-
-def test_a_lead_that_changes_its_address_is_asked_at_the_new_one(aws: Aws, context: Context):
-    unproven_lead()
-    deliver(context, confirm_order())
-    keep(a_lead(email="new@example.com", proven={}))
-    deliver(context, confirm_order())
-    assert [mail["to"] for mail in mails()] == [EMAIL_ADDRESS, "new@example.com"]
-
-
-def test_a_confirmation_ses_would_not_take_now_is_asked_again(aws: Aws, context: Context, monkeypatch):
-    unproven_lead()
-    with monkeypatch.context() as patch:
-        fail_ses(patch, "Throttling")
-        assert handler(batch(confirm_order()), context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    deliver(context, confirm_order())
-    assert len(mails()) == 1
-    assert len(addresses.get_address(ADDRESS).confirmations) == 1

@@ -4,12 +4,10 @@ Dying anywhere: nurture_send is stopped before and after every AWS call it makes
 Whatever happens, nobody gets a mail twice, and every planned mail ends as sent, parked, refused, skipped, or planned.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.client
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
@@ -21,6 +19,7 @@ from shared.instants import DAY, HOUR, instant_text
 from shared.lead import Settled
 from shared.mailing import SendRef
 from tests.conftest import IDENTITY_SECRET, Aws, Context, sample
+from tests.crashes import Killed, calls_counted, killed_at
 from tests.nurture_world import (
     NOW,
     a_lead,
@@ -36,12 +35,6 @@ from tests.nurture_world import (
     use_playbook,
 )
 
-call_aws = botocore.client.BaseClient._make_api_call
-
-
-class KilledError(BaseException):
-    """The process is gone: nothing in it may catch this."""
-
 
 @pytest.fixture(autouse=True)
 def _playbook(aws, tmp_path, monkeypatch):
@@ -50,25 +43,6 @@ def _playbook(aws, tmp_path, monkeypatch):
     secret_values.signing_secret()  # read once per process, so no part of the calls a message takes
     yield
     forget()
-
-
-@contextmanager
-def killed(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> Iterator[list[str]]:
-    """Die at the nth AWS call, before it leaves or after it was answered. Yields the calls made."""
-    made: list[str] = []
-
-    def call(client: Any, operation: str, said: dict[str, Any]) -> Any:
-        made.append(operation)
-        if len(made) == at and not after:
-            raise KilledError(operation)
-        answer = call_aws(client, operation, said)
-        if len(made) == at:
-            raise KilledError(operation)
-        return answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        yield made
 
 
 @dataclass(frozen=True)
@@ -143,6 +117,7 @@ def refusing(code: str) -> Callable[..., None]:
 
 EVENING = NOW + 10 * HOUR
 
+
 @dataclass(frozen=True)
 class Scenario:
     """What stands there, the message that comes, its instant, and the AWS calls that carrying it out takes."""
@@ -176,11 +151,11 @@ def left_behind(aws: Aws, who: Person) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_whoever_dies_anywhere_sends_no_mail_twice_and_loses_none(aws: Aws, context: Context, monkeypatch, name):
+def test_whoever_dies_anywhere_sends_no_mail_twice_and_loses_none(aws: Aws, context: Context, name):
     scenario = SCENARIOS[name]
     whole = Person(0)
     scenario.prepare(whole)
-    with killed(monkeypatch, 0, after=False) as made:
+    with calls_counted() as made:
         nurture_send(batch(scenario.message(whole, scenario.at)), context)
     assert len(made) == scenario.calls, made
     undisturbed = left_behind(aws, whole)
@@ -191,7 +166,7 @@ def test_whoever_dies_anywhere_sends_no_mail_twice_and_loses_none(aws: Aws, cont
         who = Person(number)
         scenario.prepare(who)
         message = scenario.message(who, scenario.at)
-        with killed(monkeypatch, call + 1, after=after), pytest.raises(KilledError):
+        with killed_at(call, after=after), pytest.raises(Killed):
             nurture_send(batch(message), context)
         assert nurture_send(batch(message, message), context) == {"batchItemFailures": []}
         found = left_behind(aws, who)
@@ -222,7 +197,7 @@ def test_whoever_dies_around_a_bad_answer_sends_no_mail_twice_and_loses_none(
         people.append(who)
         mailable(who)
         monkeypatch.setattr(clients.ses(), "send_raw_email", answer)
-        with killed(monkeypatch, number // 2 + 1, after=bool(number % 2)), pytest.raises(KilledError):
+        with killed_at(number // 2, after=bool(number % 2)), pytest.raises(Killed):
             nurture_send(batch(mail_of(who, NOW)), context)
         monkeypatch.setattr(clients.ses(), "send_raw_email", send_well)
         nurture_send(batch(mail_of(who, NOW), mail_of(who, NOW + HOUR)), context)
@@ -235,10 +210,10 @@ def test_whoever_dies_around_a_bad_answer_sends_no_mail_twice_and_loses_none(
     assert states == ["sent"] * 9 + ["parked"] * 2 + [state]
 
 
-def test_a_late_send_event_settles_what_died_after_ses_took_it(aws: Aws, context: Context, monkeypatch):
+def test_a_late_send_event_settles_what_died_after_ses_took_it(aws: Aws, context: Context):
     who = Person(1)
     mailable(who)
-    with killed(monkeypatch, 6, after=True), pytest.raises(KilledError):
+    with killed_at(5, after=True), pytest.raises(Killed):
         nurture_send(batch(mail_of(who, NOW)), context)
     sweep(context, NOW + HOUR)
     assert sends.settle(SendRef(who.lead_id, "awareness", 1, 0), "sent", message_id="m1")

@@ -296,7 +296,7 @@ def test_who_pressed_too_late_is_told_alone(aws: Aws, context: Context, tmp_path
     handed_off(context)
     with slack_stand(tmp_path) as slack:
         message = slack.workspace.post("#sales-alerts", {"text": "the alert"})
-        hook = slack.workspace.new_hook(*next(iter(slack.workspace._messages)))
+        hook = slack.workspace.new_hook(*next(iter(slack.workspace._messages)), presser="U0MARIA")
         url = f"{slack.url}response/{hook}"
         handler(press({"action_id": "accept"}, user="U0JONAS", response_url=url), context)
         assert slack.messages == [message]  # a press that counts is answered by the message's update

@@ -65,7 +65,9 @@ def test_a_long_subject_in_any_script_is_folded_into_words_mail_programs_read():
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.text(max_size=60), st.sampled_from(["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", ""]))
+@given(
+    st.text(max_size=60), st.sampled_from(["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", ""])
+)
 def test_no_field_adds_a_header(words, line_break):
     hostile = one_line(f"{words}{line_break}Bcc: eve@example.com{line_break}{line_break}body")
     raw = build(Rendered(hostile, "<p>h</p>", "t"), envelope(sender_name=f"{words}{line_break}Bcc: eve@example.com"))

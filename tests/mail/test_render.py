@@ -24,7 +24,17 @@ def test_a_missing_field_without_a_fallback_is_an_error():
     assert render(template("{% if company %}{{ company }}{% else %}you{% endif %}"), {}).html == "you"
 
 
-@pytest.mark.parametrize("body", ["{{ x | shout }}", "{% include 'x' %}", "{% render 'x' %}", "{{ 'a' | safe }}", "{% if %}", "{{ 'now' | date: '%s' }}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ x | shout }}",
+        "{% include 'x' %}",
+        "{% render 'x' %}",
+        "{{ 'a' | safe }}",
+        "{% if %}",
+        "{{ 'now' | date: '%s' }}",
+    ],
+)
 def test_what_the_dialect_does_not_have_is_an_error(body):
     with pytest.raises(TemplateError):
         render(template(body), {})
@@ -41,7 +51,9 @@ def test_a_template_that_wants_too_much_is_stopped(body):
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_what_a_field_says_is_text_and_never_a_template_or_markup(payload):
-    rendered = render(template('<p title="{{ company }}">{{ company }}</p>', text="{{ company }}"), {"company": payload})
+    rendered = render(
+        template('<p title="{{ company }}">{{ company }}</p>', text="{{ company }}"), {"company": payload}
+    )
     inside = rendered.html.removeprefix('<p title="').removesuffix("</p>")
     assert not set(inside.replace('">', "", 1)) & set("<>\"'")
     assert rendered.text == payload

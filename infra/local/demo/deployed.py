@@ -29,8 +29,8 @@ TIMEOUT = 30.0
 READERS = 4
 """Leads read at a time."""
 
-QUIET = 0.5
-"""Seconds without an AWS call, with nothing waiting, after which everything that was begun is done."""
+QUIET = 0.3
+"""Seconds without an AWS call or a running invocation after which it is worth asking whether everything is done."""
 
 BANDS = ("sales_ready", "engaged", "early")
 PAGE = 200
@@ -143,24 +143,28 @@ class Deployed:
             LocalError: that did not happen in time, or work was set aside; the message names where to look.
         """
         end = time.monotonic() + seconds
-        quiet_since, seen = time.monotonic(), -1
-        while True:
-            now, calls, waiting = time.monotonic(), aws_calls.mark(self.folder), self._waiting()
-            if waiting or calls != seen:
-                quiet_since, seen = now, calls
-            if now - quiet_since >= QUIET:
-                break
+        quiet_since, seen, waiting = time.monotonic(), -1, {"invocations": 1}
+        while waiting:
+            now, calls = time.monotonic(), aws_calls.mark(self.folder)
             if now > end:
-                raise LocalError(f"{what} was not done within {seconds:.0f} s; still there: {waiting or 'AWS calls'}")
-            time.sleep(0.1)
+                raise LocalError(f"{what} was not done within {seconds:.0f} s; still there: {waiting}")
+            if calls != seen or self._invocations():
+                quiet_since, seen = now, calls
+            elif now - quiet_since >= QUIET:
+                quiet_since, waiting = now, self._waiting()
+            time.sleep(0.05)
         if aside := self.set_aside():
             raise LocalError(f"{what}: work failed and was set aside: {aside}; see {self.folder / 'emulator.log'}")
+
+    def _invocations(self) -> int:
+        """Return how many invocations by events wait or run."""
+        return int((self.folder / WAITING_FILE).read_text(encoding="utf-8"))
 
     def _waiting(self) -> dict[str, int]:
         held = {
             "events": self._depth(self.outputs.events_queue_url),
             "sends": self._depth(self.outputs.sends_queue_url),
-            "invocations": int((self.folder / WAITING_FILE).read_text(encoding="utf-8")),
+            "invocations": self._invocations(),
         }
         waiting = {name: count for name, count in held.items() if count}
         if not waiting and any(True for _ in self._first_of_each_shard(table.OUTBOX)):

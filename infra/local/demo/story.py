@@ -20,11 +20,16 @@ from infra.local.errors import LocalError
 from shared import table
 from shared.instants import DAY, HOUR, MINUTE
 
-TICK = 5 * MINUTE
-"""The clock moves by ticks of the slowest schedule that sends anything."""
+CLOCKS_EVERY = 5 * MINUTE
+MAILS_AT = (9 * HOUR, 17 * HOUR)
+"""
+Of the sweeps that run every few minutes the demo runs those that find something: for clocks to five minutes, for mails
+those of two instants a day (UTC), one in the morning of Europe and one in that of America.
+"""
 
 DECAY_DAYS = (15, 30, 45, 60)
-MOST_TICKS = 300
+NEVER = 2**62
+MOST_TICKS = 200
 
 ACCEPTED = 4
 """Handoffs that their owner accepts and calls about at once; one more is sent back, and the others are left lying."""
@@ -117,33 +122,39 @@ def answer_alerts(show: Show, alerts: Sequence[Json]) -> None:
 
 
 def let_time_pass(show: Show, now: int) -> int:
-    """Run the scheduled sweeps of the next sixty days at the ticks at which something is due. Returns the end."""
-    ticks = 0
+    """Run the scheduled sweeps of the next sixty days at the instants at which something is due. Returns the end."""
+    stage, ticks = show.stage, 0
     with show.doing(f"{DECAY_DAYS[-1]} days of scheduled sweeps") as tell:
         for days in DECAY_DAYS:
             checkpoint = now + days * DAY
-            while (tick := _next_tick(show.stage, checkpoint)) is not None:
+            while (tick := _next_tick(stage))[0] < checkpoint:
+                at, function = tick
+                tell(f"{_text(at)}, {function}")
                 ticks += 1
                 if ticks > MOST_TICKS:
-                    raise LocalError(f"more than {MOST_TICKS} ticks had something due; the last: {_text(tick)}")
-                tell(_text(tick))
-                for kind, function in ((table.SLA, "sla_sweep"), (table.NURTURE, "nurture_sweep")):
-                    due = show.stage.next_due(kind)
-                    if due is not None and due <= tick:
-                        show.stage.sweep(function, tick)
-                show.stage.settle_down(f"the sweeps of {_text(tick)}", seconds=60)
-            tell(f"cooling down, {days} days later")
-            show.stage.sweep("decay_sweep", checkpoint)
-            show.stage.settle_down(f"cooling down after {days} days", seconds=90)
-    show.console.print(f"  {ticks} ticks had a mail or a clock due, {len(DECAY_DAYS)} more settled what cooled down\n")
+                    raise LocalError(f"{function} found something due {MOST_TICKS} times, the last at {_text(at)}")
+                stage.sweep(function, at)
+                stage.settle_down(f"{function} at {_text(at)}", seconds=60)
+            tell(f"{_text(checkpoint)}, decay_sweep")
+            stage.sweep("decay_sweep", checkpoint)
+            stage.settle_down(f"decay_sweep after {days} days", seconds=90)
+    show.console.print(f"  {ticks} sweeps found a mail or a clock due, {len(DECAY_DAYS)} more settled what cooled down\n")
     return now + DECAY_DAYS[-1] * DAY + HOUR
 
 
-def _next_tick(stage: Deployed, until: int) -> int | None:
-    """Return the next tick at which a mail or a clock is due, None when none is before `until`."""
-    due = [instant for kind in (table.SLA, table.NURTURE) if (instant := stage.next_due(kind)) is not None]
-    tick = -(-min(due, default=until) // TICK) * TICK
-    return tick if tick < until else None
+def _next_tick(stage: Deployed) -> tuple[int, str]:
+    """Return when the next sweep that finds something runs, and which; `NEVER` when nothing is due any more."""
+    clock, mail = stage.next_due(table.SLA), stage.next_due(table.NURTURE)
+    clocks_at = NEVER if clock is None else -(-clock // CLOCKS_EVERY) * CLOCKS_EVERY
+    mails_at = NEVER if mail is None else _next_mail_sweep(mail)
+    return min((clocks_at, "sla_sweep"), (mails_at, "nurture_sweep"))
+
+
+def _next_mail_sweep(due: int) -> int:
+    midnight = due - due % DAY
+    return next(
+        midnight + day * DAY + second for day in (0, 1) for second in MAILS_AT if midnight + day * DAY + second >= due
+    )
 
 
 def _text(instant: int) -> str:

@@ -16,8 +16,8 @@ if _log and _function and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
 
     _descriptor = os.open(_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def _count(event_name: str, **_: object) -> None:
-        _, service, operation = event_name.split(".", 2)
+    def _count(event_name: str, **_about: object) -> None:
+        _event, service, operation = event_name.split(".", 2)
         os.write(_descriptor, f"{_function} {service} {operation}\n".encode())
 
     botocore.handlers.BUILTIN_HANDLERS.append(("before-send", _count))
