@@ -297,6 +297,12 @@ class SlaClock(Section):
     time: Literal["business", "calendar"]
     warn_before: Seconds
 
+    @model_validator(mode="after")
+    def warns_in_time(self) -> Self:
+        if not self.warn_before < self.within:
+            raise ValueError("warn_before must be shorter than within, or the warning would come with the lead")
+        return self
+
     def compiled(self) -> dict[str, Any]:
         return {"within_seconds": self.within, "time": self.time, "warn_before_seconds": self.warn_before}
 

@@ -38,9 +38,9 @@ LINKS = {
 
 
 def use_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **mail: Any) -> dict[str, Any]:
-    """Put the default playbook in force with links for its mails, and with other values of its `mail` part."""
+    """Put the default playbook in force with the test's links, and with other values of its `mail` part."""
     document = json.loads(json.dumps(playbook_document()))
-    document["mail"] = {"links": LINKS, **document["mail"], **mail}
+    document["mail"] = {**document["mail"], "links": LINKS, **mail}
     path = tmp_path / "playbook.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     monkeypatch.setenv("PLAYBOOK_PATH", str(path))

@@ -59,7 +59,7 @@ def lead_view(
         "playbook": model.bundle,
         "first_seen": instant_text(lead.first_seen),
         "complete_since": instant_text(lead.complete_since) if lead.complete_since else None,
-        "handoffs": [_companion(item) for item in companions["handoffs"]],
+        "handoffs": [_handoff(item) for item in companions["handoffs"]],
         "enrollments": [_companion(item) for item in companions["enrollments"]],
         "sends": [_companion(item) for item in companions["sends"]],
         "recent": [
@@ -115,7 +115,17 @@ def _head(lead: Lead) -> dict[str, Any]:
     }
 
 
-_KEYS = frozenset({"PK", "SK", "schema", "due_key", "due_attempts"})
+_KEYS = frozenset({"PK", "SK", "schema", "due_key", "due_attempts", "deliveries", "expires_at"})
+"""Attributes that are about the item, not about the lead."""
+
+
+def _handoff(item: Mapping[str, Any]) -> dict[str, Any]:
+    shown = _companion(item)
+    if "score" in shown:
+        score = shown["score"]
+        lines = [{**line, "points": line["points"] / 1000} for line in score["lines"]]
+        shown["score"] = {**score, "total": score["total"] / 1000, "lines": lines}
+    return shown
 
 
 def _companion(item: Mapping[str, Any]) -> dict[str, Any]:

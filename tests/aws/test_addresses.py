@@ -80,34 +80,34 @@ def test_holds_of_several_handoffs_end_one_by_one_in_any_order(aws: Aws):
 
 
 WRITES = {
-    "consent": lambda: addresses.record_consent(NAME, stopped_at=AT),
-    "suppression": lambda: addresses.suppress(NAME, "bounced", AT),
-    "pause": lambda: transact(addresses.pause_entry(NAME, "h")),
-    "claim": lambda: transact(addresses.claim_entry(addresses.get_address(NAME), {"recent": []})),
+    "consent": lambda name: addresses.record_consent(name, stopped_at=AT),
+    "suppression": lambda name: addresses.suppress(name, "bounced", AT),
+    "pause": lambda name: transact(addresses.pause_entry(name, "h")),
+    "claim": lambda name: transact(addresses.claim_entry(addresses.get_address(name), {"recent": []})),
 }
 
 
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("existed", [True, False])
-def test_no_claim_is_made_on_an_address_that_changed_since_it_was_read(aws: Aws, write, existed):
-    if existed:
-        addresses.record_consent(NAME, proven_at=AT)
-    seen = addresses.get_address(NAME)
-    WRITES[write]()
-    assert not transact(addresses.claim_entry(seen, {"recent": [{"at": instant_text(AT), "send": "s"}]}))
-    assert not transact(addresses.unchanged_entry(seen))
-    assert addresses.get_address(NAME).recent == ()
+def test_no_claim_is_made_on_an_address_that_changed_since_it_was_read(aws: Aws):
+    for number, (what, existed) in enumerate(itertools.product(WRITES, (True, False))):
+        name = f"1.{number}"
+        if existed:
+            addresses.record_consent(name, proven_at=AT)
+        seen = addresses.get_address(name)
+        WRITES[what](name)
+        assert not transact(addresses.claim_entry(seen, {"recent": [{"at": instant_text(AT), "send": "s"}]})), what
+        assert not transact(addresses.unchanged_entry(seen)), what
+        assert addresses.get_address(name).recent == ()
 
 
-@pytest.mark.parametrize("existed", [True, False])
-def test_a_claim_is_made_on_an_address_that_is_as_it_was_read(aws: Aws, existed):
-    if existed:
-        addresses.record_consent(NAME, proven_at=AT)
-    seen = addresses.get_address(NAME)
-    assert transact(addresses.unchanged_entry(seen))
-    recent = (PastSend(AT, "s"),)
-    changes = {"recent": addresses.past_items(recent), "sent": {"awareness#a-1": instant_text(AT)}}
-    assert transact(addresses.claim_entry(seen, changes))
-    known = addresses.get_address(NAME)
-    assert (known.recent, known.sent, known.version) == (recent, {"awareness#a-1": AT}, seen.version + 1)
-    assert known.proven_at == seen.proven_at
+def test_a_claim_is_made_on_an_address_that_is_as_it_was_read(aws: Aws):
+    for name, existed in (("1.a", True), ("1.b", False)):
+        if existed:
+            addresses.record_consent(name, proven_at=AT)
+        seen = addresses.get_address(name)
+        assert transact(addresses.unchanged_entry(seen))
+        recent = (PastSend(AT, "s"),)
+        changes = {"recent": addresses.past_items(recent), "sent": {"awareness#a-1": instant_text(AT)}}
+        assert transact(addresses.claim_entry(seen, changes))
+        known = addresses.get_address(name)
+        assert (known.recent, known.sent, known.version) == (recent, {"awareness#a-1": AT}, seen.version + 1)
+        assert known.proven_at == seen.proven_at

@@ -132,7 +132,7 @@ def many(count: int) -> list[str]:
 
 def test_one_that_fails_does_not_stop_the_others(aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch):
     handed_off(context)
-    leads = many(20)
+    leads = many(10)
     write = handoffs.write
 
     def failing(entries):
@@ -152,13 +152,13 @@ def test_one_that_fails_does_not_stop_the_others(aws: Aws, context: Context, mon
 
 def test_every_page_of_the_index_is_swept(aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch):
     handed_off(context)
-    leads = many(60)
+    leads = many(24)
     client = due.clients.dynamodb()
     query = client._make_api_call
 
     def small_pages(operation: str, parameters: dict[str, object]):
         if operation == "Query":
-            parameters = {**parameters, "Limit": 3}
+            parameters = {**parameters, "Limit": 1}
         return query(operation, parameters)
 
     monkeypatch.setattr(client, "_make_api_call", small_pages)

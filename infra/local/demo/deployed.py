@@ -26,7 +26,7 @@ from shared.instants import instant_text, parse_instant
 TIMEOUT = 30.0
 """Seconds one request may take; a cold function on a busy machine is included."""
 
-READERS = 4
+READERS = 2
 """Leads read at a time."""
 
 QUIET = 0.3

@@ -16,8 +16,8 @@ from infra.local.outputs import Outputs
 from infra.local.processes import wait_until
 from shared.instants import instant_text
 
-UPLOADERS = 4
-"""Threads of the SDK that send batches; as many forms are posted at a time."""
+UPLOADERS = 2
+"""Threads of the SDK that send batches, beside one that posts forms: each may cost a cold function."""
 
 SECONDS = 90.0
 """How long the SDK may take to have all its batches accepted."""
@@ -41,8 +41,8 @@ def post_all(calls: Sequence[Call], outputs: Outputs) -> Posted:
     """
     began = time.monotonic()
     by_form = [call for call in calls if call.kind == "form"]
-    with ThreadPoolExecutor(UPLOADERS) as senders:
-        forms = [senders.submit(_post_form, call, outputs) for call in by_form]
+    with ThreadPoolExecutor(1) as browser:
+        forms = [browser.submit(_post_form, call, outputs) for call in by_form]
         sdk = _post_by_sdk([call for call in calls if call.kind != "form"], outputs)
         for form in forms:
             form.result()

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from infra.local.demo import tables
 from infra.local.demo.audience import Audience, Call
-from infra.local.demo.deployed import Deployed, Json
+from infra.local.demo.deployed import PAGE, Deployed, Json
 from infra.local.demo.posting import post_all
 from infra.local.errors import LocalError
 from shared import table
@@ -26,6 +26,9 @@ MAILS_AT = (9 * HOUR, 17 * HOUR)
 Of the sweeps that run every few minutes the demo runs those that find something: for clocks to five minutes, for mails
 those of two instants a day (UTC), one in the morning of Europe and one in that of America.
 """
+
+MAILS_FOR = 16 * DAY
+"""How long mails are sent: until everybody had the first two of their track, and many the third."""
 
 DECAY_DAYS = (15, 30, 45, 60)
 NEVER = 2**62
@@ -127,7 +130,7 @@ def let_time_pass(show: Show, now: int) -> int:
     with show.doing(f"{DECAY_DAYS[-1]} days of scheduled sweeps") as tell:
         for days in DECAY_DAYS:
             checkpoint = now + days * DAY
-            while (tick := _next_tick(stage))[0] < checkpoint:
+            while (tick := _next_tick(stage, now))[0] < checkpoint:
                 at, function = tick
                 tell(f"{_text(at)}, {function}")
                 ticks += 1
@@ -142,11 +145,11 @@ def let_time_pass(show: Show, now: int) -> int:
     return now + DECAY_DAYS[-1] * DAY + HOUR
 
 
-def _next_tick(stage: Deployed) -> tuple[int, str]:
+def _next_tick(stage: Deployed, now: int) -> tuple[int, str]:
     """Return when the next sweep that finds something runs, and which; `NEVER` when nothing is due any more."""
     clock, mail = stage.next_due(table.SLA), stage.next_due(table.NURTURE)
     clocks_at = NEVER if clock is None else -(-clock // CLOCKS_EVERY) * CLOCKS_EVERY
-    mails_at = NEVER if mail is None else _next_mail_sweep(mail)
+    mails_at = NEVER if mail is None or mail > now + MAILS_FOR else _next_mail_sweep(mail)
     return min((clocks_at, "sla_sweep"), (mails_at, "nurture_sweep"))
 
 
@@ -182,15 +185,16 @@ def show_cooling(show: Show, before: Sequence[Json], as_of: int, now: int) -> No
     then = {lead["lead_id"]: lead for lead in before}
     cooled = [
         (then[lead["lead_id"]]["score"]["total"] - lead["score"]["total"], lead)
-        for lead in (show.stage.lead(lead_id, as_of) for lead_id in then)
-        if lead["settled"]["band"] != then[lead["lead_id"]]["settled"]["band"]
+        for lead in show.stage.ranking(as_of, limit=PAGE)
+        if lead["lead_id"] in then and lead["settled"]["band"] != then[lead["lead_id"]]["settled"]["band"]
     ]
     if not cooled:
         raise LocalError(f"of the best {len(then)} leads none cooled down in {DECAY_DAYS[-1]} days")
     _, lead = max(cooled, key=lambda entry: (entry[0], entry[1]["lead_id"]))
-    first = then[lead["lead_id"]]
     days = (as_of - now) // DAY
-    show.console.print(tables.cooled_table(first, lead, title=f"How {first['name']} cooled down", days=days))
+    show.console.print(
+        tables.cooled_table(then[lead["lead_id"]], lead, title=f"How {lead['name']} cooled down", days=days)
+    )
 
 
 def show_breaches(show: Show) -> None:
