@@ -13,6 +13,9 @@ from shared.instants import parse_instant
 from shared.playbook import DEFAULT, PlaybookError
 from shared.rules.model import BANDS
 
+WIDTH = 160
+"""Columns when the output goes to no terminal."""
+
 Command = Callable[[argparse.Namespace, Console], None]
 
 
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     command: Command = asked.command
     try:
-        command(asked, Console(highlight=False, soft_wrap=not sys.stdout.isatty()))
+        command(asked, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     except PlaybookError as error:
         print(error, file=sys.stderr)
         return 1

@@ -28,8 +28,8 @@ from shared.rules.model import ScoringModel, scoring_model
 from shared.rules.people import named
 from shared.rules.scoring import Evaluation, evaluate
 
-SECRET = "offline"
-"""Key of the lead ids here; those of a stage are made with its own secret, so they differ."""
+NAMING_KEY = "offline"
+"""What lead ids are made with here; those of a stage are made with its own secret, so they differ."""
 
 
 class EventsError(RipenError):
@@ -88,9 +88,9 @@ def _leads(events: list[LeadEvent], model: ScoringModel) -> list[Lead]:
     workspace = Workspace()
     for event in sorted(events, key=lambda each: (each.occurred_at, each.event_id)):
         names = tuple(
-            Name(identity_text(kind, value, SECRET), home(kind, value, SECRET)) for kind, value in named(event)
+            Name(identity_text(kind, value, NAMING_KEY), home(kind, value, NAMING_KEY)) for kind, value in named(event)
         )
-        each = Addressed(event, names, address_hash(event.email, SECRET) if event.email else None)
+        each = Addressed(event, names, address_hash(event.email, NAMING_KEY) if event.email else None)
         while missing := wanted([each], workspace):
             workspace.add(dict.fromkeys(missing))
         attribute(each, workspace, model)

@@ -58,7 +58,7 @@ def run_function(name: str, event: Mapping[str, Any]) -> Any:
     except (BotoCoreError, ClientError) as error:
         raise DeploymentError(f"cannot call {name}: {error}") from error
     said = json.loads(answer["Payload"].read() or b"null")
-    if "FunctionError" in answer:
+    if answer.get("FunctionError"):
         problem = said.get("errorMessage", said) if isinstance(said, dict) else said
         raise DeploymentError(f"{name} failed: {problem}")
     return said

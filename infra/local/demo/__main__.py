@@ -9,7 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import requests
+from botocore.exceptions import BotoCoreError
 from rich.console import Console
+from rich.markup import escape
 
 from infra.local import aws_calls
 from infra.local.demo import story, tables
@@ -84,10 +87,18 @@ def main() -> int:
     try:
         unchanged = demo(state_folder(asked.folder), seed=asked.seed, console=console)
     except LocalError as error:
-        Console(stderr=True, highlight=False).print(f"[red]make demo:[/] {error}")
-        return 1
+        return _failed(str(error))
+    except (requests.RequestException, BotoCoreError) as error:
+        return _failed(f"the platform stopped answering ({error}); its logs are in {state_folder(asked.folder)}")
+    except KeyboardInterrupt:
+        return _failed("interrupted; `make down` stops what runs")
     console.print(f"[dim]The whole demo took {time.monotonic() - began:.0f} s.[/]")
     return 0 if unchanged else 1
+
+
+def _failed(why: str) -> int:
+    Console(stderr=True, highlight=False).print(f"[red]make demo:[/] {escape(why)}", soft_wrap=True)
+    return 1
 
 
 if __name__ == "__main__":

@@ -158,11 +158,11 @@ def _next_tick(stage: Deployed, now: int) -> tuple[int, str]:
     """Return when the next sweep that finds something runs, and which; `NEVER` when nothing is due any more."""
     clock, mail = stage.next_due(table.SLA), stage.next_due(table.NURTURE)
     clocks_at = NEVER if clock is None else -(-clock // CLOCKS_EVERY) * CLOCKS_EVERY
-    mails_at = NEVER if mail is None or mail > now + MAILS_FOR else _next_mail_sweep(mail)
+    mails_at = NEVER if mail is None or mail > now + MAILS_FOR else next_mail_sweep(mail)
     return min((clocks_at, "sla_sweep"), (mails_at, "nurture_sweep"))
 
 
-def _next_mail_sweep(due: int) -> int:
+def next_mail_sweep(due: int) -> int:
     midnight = due - due % DAY
     return next(
         midnight + day * DAY + second for day in (0, 1) for second in MAILS_AT if midnight + day * DAY + second >= due
@@ -179,7 +179,7 @@ def show_mails(show: Show) -> None:
     example: dict[str, str] = {}
     for mail in show.stage.mails():
         tags = next(value for name, value in mail["headers"] if name.upper() == "X-SES-MESSAGE-TAGS")
-        content = _content(tags)
+        content = content_of(tags)
         sent[content] += 1
         example.setdefault(content, f"{show.stage.outputs.inbox_url}/{mail['id']}")
     for content in ("awareness-1", "awareness-2", "decision-1", "decision-2"):
@@ -188,7 +188,7 @@ def show_mails(show: Show) -> None:
     show.console.print(tables.mails_table(sent, example))
 
 
-def _content(tags: str) -> str:
+def content_of(tags: str) -> str:
     """Return which mail it is, from its tags: the confirmation, or the n-th of a track."""
     found = _SEND.search(tags)
     return "confirm" if found is None or found["track"] == "confirm" else f"{found['track']}-{int(found['step']) + 1}"
@@ -213,19 +213,28 @@ def show_cooling(show: Show, before: Sequence[Json], as_of: int, now: int) -> No
 
 def show_breaches(show: Show) -> None:
     """Show the handoffs nobody acted on in time, and who was told."""
-    rows: list[tuple[str, ...]] = []
-    for message in show.stage.slack():
-        found = _BREACH.search(message.get("text", ""))
-        if found is not None:
-            manager = tables.mentioned(f"<@{found['manager']}>")
-            who = message["blocks"][1]["elements"][0]["text"]
-            rows.append((who, found["clock"], found["due"], tables.mentioned(found["owner"]), manager))
+    rows = [row for message in show.stage.slack() if (row := breach_row(message)) is not None]
     if not rows:
         raise LocalError("no handoff breached its clock")
     shown = rows[:6]
     show.console.print(tables.breaches_table(shown))
     if len(rows) > len(shown):
         show.console.print(f"  and {len(rows) - len(shown)} more, in Slack\n")
+
+
+def breach_row(message: Json) -> tuple[str, ...] | None:
+    """Return lead, clock, instant, owner and manager of an escalation; None of any other message."""
+    found = _BREACH.search(message.get("text", ""))
+    if found is None:
+        return None
+    who = tables.read(message["blocks"][1]["elements"][0]["text"])
+    return (
+        who,
+        found["clock"],
+        found["due"],
+        tables.mentioned(found["owner"]),
+        tables.mentioned(f"<@{found['manager']}>"),
+    )
 
 
 def send_again(show: Show, as_of: int) -> bool:

@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from infra.local.companion.mrkdwn import PEOPLE
@@ -35,7 +37,7 @@ def ranking_table(leads: Sequence[Json]) -> Table:
         score = lead["score"]
         made.add_row(
             str(place),
-            f"{lead['name']}\n[dim]{lead['title']}, {lead['company']}[/]",
+            f"{escape(lead['name'])}\n[dim]{escape(', '.join(filter(None, (lead['title'], lead['company']))))}[/]",
             f"[{BAND_STYLES[score['band']]}]{score['band']}[/]\n[dim]{lead['settled']['stage']}[/]",
             points(score["total"]),
             f"{score['grade']}{score['level']}",
@@ -73,10 +75,10 @@ def alerts_table(messages: Sequence[Json]) -> Table:
     for message in messages:
         texts = _texts(message)
         made.add_row(
-            texts[0],
+            escape(texts[0]),
             _found(r"\*(\w+ priority)\*", texts) + "\n[dim]" + _found(r"\*([\d.]+ points)\*", texts) + "[/]",
             mentioned(" ".join(texts)),
-            _found(r"Why now\n(.*)", texts),
+            escape(_found(r"Why now\n(.*)", texts)),
             _found(r"\*Contact\* by (.*?) \(", texts),
         )
     return made
@@ -99,7 +101,12 @@ def owner_of(message: Json) -> str:
 
 
 def _texts(message: Json) -> list[str]:
-    return [str(block["text"]["text"]) for block in message.get("blocks", []) if "text" in block]
+    return [read(block["text"]["text"]) for block in message.get("blocks", []) if "text" in block]
+
+
+def read(text: str) -> str:
+    """Return a text of Slack as people read it: its three signs unescaped."""
+    return unescape(text)
 
 
 def _found(pattern: str, texts: Iterable[str]) -> str:
@@ -143,7 +150,7 @@ def breaches_table(rows: Sequence[Sequence[str]]) -> Table:
     for column in ("Lead", "Clock", "Was due", "Owner", "Escalated to"):
         made.add_column(column)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(escape, row))
     return made
 
 

@@ -1,0 +1,75 @@
+"""What the demo reads off Slack and mails is what the functions write there."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from infra.local.demo import story, tables
+from shared.instants import DAY, parse_instant
+from shared.mailing import SendRef, confirmation_ref
+from shared.messages.slack_message import SlackMessage, breach_message, handoff_message, warning_message
+from tests.messages.test_handoff_messages import facts, lead
+
+MONDAY = parse_instant("2026-01-05T00:00:00Z")
+
+
+def posted(message: SlackMessage) -> dict[str, Any]:
+    return {"ts": "1", "channel": "C0", **asdict(message)}
+
+
+def printed(table: Any) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+def test_an_alert_is_read_as_sales_reads_it() -> None:
+    alert = posted(handoff_message(facts(known=lead(company="Foundry & [Pine]"))))
+    assert tables.owner_of(alert) == "U0MARIA"
+    assert tables.points_of(alert) == Decimal("86.3")
+    shown = printed(tables.alerts_table([alert]))
+    for said in (
+        "Anna Svensson, Foundry & [Pine]",
+        "High priority",
+        "Maria Lindqvist",
+        "a demo was requested",
+        "10:30 CET",
+    ):
+        assert said in shown
+
+
+def test_only_an_escalation_is_a_broken_promise() -> None:
+    row = story.breach_row(posted(breach_message(facts(), "contact")))
+    assert row is not None
+    who, clock, due, owner, manager = row
+    assert (who, clock, owner, manager) == ("Anna Svensson, Nordwind", "Contact", "Maria Lindqvist", "Helena Novak")
+    assert due.startswith("Mon 5 Jan 2026 10:30")
+    assert story.breach_row(posted(warning_message(facts(), "contact"))) is None
+    assert story.breach_row(posted(handoff_message(facts()))) is None
+
+
+@pytest.mark.parametrize(
+    ("ref", "content"),
+    [
+        (SendRef("ugiizjmvldgsd5ye", "awareness", 1, 0), "awareness-1"),
+        (SendRef("ugiizjmvldgsd5ye", "decision", 12, 2), "decision-3"),
+        (confirmation_ref("ugiizjmvldgsd5ye", "1.waoqrhxiiip2cliwao32", 1), "confirm"),
+    ],
+)
+def test_a_mail_is_known_by_its_tags(ref: SendRef, content: str) -> None:
+    assert story.content_of(f"send_id={ref.send_id}, track={ref.track}, stage=local") == content
+
+
+@pytest.mark.parametrize(("hour", "swept"), [(0, 9), (9, 9), (10, 17), (17, 17), (18, 33)])
+def test_mails_due_wait_for_the_next_sweep_of_the_day(hour: int, swept: int) -> None:
+    assert story.next_mail_sweep(MONDAY + hour * 3600) == MONDAY + swept * 3600
+    assert story.next_mail_sweep(MONDAY + DAY - 1) == MONDAY + DAY + 9 * 3600
+
+
+def test_points_are_shown_exactly() -> None:
+    shown = {"20.0": "20", "29.899": "29.899", "0.5": "0.5", "100": "100", "-5.0": "-5", "1E+2": "100"}
+    assert {text: tables.points(Decimal(text)) for text in shown} == shown
