@@ -1,0 +1,1 @@
+"""`ripen`: what a person types. A consumer like a function; never deployed."""

@@ -55,13 +55,25 @@ def forget() -> None:
     sending.tracks.cache_clear()
 
 
-def a_lead(lead_id: str = LEAD_ID, *, email: str | None = EMAIL_ADDRESS, band: str = "early", stage: str = "lead",
-           unproven: dict[str, Any] | None = None, proven: dict[str, Any] | None = None, **said: Any) -> Lead:  # fmt: skip
+def a_lead(
+    lead_id: str = LEAD_ID,
+    *,
+    email: str | None = EMAIL_ADDRESS,
+    email_proven: bool = True,
+    band: str = "early",
+    stage: str = "lead",
+    unproven: dict[str, Any] | None = None,
+    proven: dict[str, Any] | None = None,
+    **said: Any,
+) -> Lead:
     """A lead settled in a band; of its fields `email`, first name and company are proven unless said otherwise."""
     fields = {"first_name": "Ada", "company": "Nordwind Logistics"} if proven is None else proven
     if email is not None:
         fields = {**fields, "email": email, "address": address_hash(email, IDENTITY_SECRET)}
-    profile = {name: Register(value, NOW, "k1", proven=True) for name, value in fields.items()}
+    profile = {
+        name: Register(value, NOW, "k1", proven=email_proven or name not in ("email", "address"))
+        for name, value in fields.items()
+    }
     profile |= {name: Register(value, NOW, "k1", proven=False) for name, value in (unproven or {}).items()}
     known = Lead(
         lead_id=lead_id,

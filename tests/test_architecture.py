@@ -22,8 +22,8 @@ NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.tabl
 DOCUMENTS = {"shared.playbook", "shared.playbook_mails", "shared.playbook_schema"}
 """What checks and compiles a playbook: never part of a deployed function."""
 
-SDK = {"boto3", "botocore", "mypy_boto3_dynamodb", "mypy_boto3_events", "mypy_boto3_secretsmanager", "mypy_boto3_ses",
-       "mypy_boto3_sns", "mypy_boto3_sqs"}  # fmt: skip
+SDK = {"boto3", "botocore", "mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_events", "mypy_boto3_lambda",
+       "mypy_boto3_secretsmanager", "mypy_boto3_ses", "mypy_boto3_sns", "mypy_boto3_sqs"}  # fmt: skip
 
 ROOMS: dict[str, set[str]] = {
     **dict.fromkeys(MODELS, MODELS),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared import table
 from shared.instants import instant_text
 from shared.lead import Lead, LeadEvent
 from shared.rules.horizon import next_change_at
@@ -60,8 +61,8 @@ def lead_view(
         "first_seen": instant_text(lead.first_seen),
         "complete_since": instant_text(lead.complete_since) if lead.complete_since else None,
         "handoffs": [_handoff(item) for item in companions["handoffs"]],
-        "enrollments": [_companion(item) for item in companions["enrollments"]],
-        "sends": [_companion(item) for item in companions["sends"]],
+        "enrollments": [_enrollment(item) for item in companions["enrollments"]],
+        "sends": [_send(item) for item in companions["sends"]],
         "recent": [
             {
                 "event_id": event.event_id,
@@ -126,6 +127,15 @@ def _handoff(item: Mapping[str, Any]) -> dict[str, Any]:
         lines = [{**line, "points": line["points"] / 1000} for line in score["lines"]]
         shown["score"] = {**score, "total": score["total"] / 1000, "lines": lines}
     return shown
+
+
+def _enrollment(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"track": item[table.SK].removeprefix(table.TRACK_PREFIX), **_companion(item)}
+
+
+def _send(item: Mapping[str, Any]) -> dict[str, Any]:
+    track, rotation, step = item[table.SK].removeprefix(table.SEND_PREFIX).rsplit("#", 2)
+    return {"track": track, "rotation": int(rotation), "step": int(step), **_companion(item)}
 
 
 def _companion(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,17 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ses import SESClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _REPEATABLE = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+_CALLED_BY_HAND = Config(connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 1})
 _ONE_ATTEMPT = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
 
 
@@ -49,7 +52,18 @@ def secrets() -> "SecretsManagerClient":
     return boto3.client("secretsmanager", config=_REPEATABLE)
 
 
+@cache
+def cloudformation() -> "CloudFormationClient":
+    return boto3.client("cloudformation", config=_REPEATABLE)
+
+
+@cache
+def lambdas() -> "LambdaClient":
+    """A sweep called by hand runs once: a silent retry would run it beside itself."""
+    return boto3.client("lambda", config=_CALLED_BY_HAND)
+
+
 def forget() -> None:
     """Drop every client; the next use makes new ones (tests that start a new emulator call this)."""
-    for client in (dynamodb, sqs, sns, events, ses, secrets):
+    for client in (dynamodb, sqs, sns, events, ses, secrets, cloudformation, lambdas):
         client.cache_clear()

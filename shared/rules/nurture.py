@@ -107,6 +107,9 @@ def decide_send(
     """
     Decide what becomes of the mail a run plans next.
 
+    Both must be proven: that the address is read by who consented, and that it is this lead's. Otherwise whoever knows
+    an address could have mails of their own making planned for it.
+
     Args:
         lead: As it is now.
         run: Active, and at the step in question.
@@ -144,6 +147,8 @@ def _ending(lead: Lead, run: Enrollment, track: Track | None) -> Stop | None:
 
 def _held(lead: Lead, run: Enrollment, address: Address, policy: MailPolicy, now: int) -> Wait | Stop | None:
     why = refusal(address, silence_is_consent=policy.silence_is_consent)
+    if why is None and not lead.proven("email"):
+        why = "unproven"
     endings = {
         "suppressed": Stop("exited", f"suppressed: {address.suppressed}"),
         "stopped": Stop("exited", "unsubscribed"),

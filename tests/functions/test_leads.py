@@ -8,6 +8,9 @@ import pytest
 from functions.leads.handler import handler, model
 from functions.score.handler import handler as score
 from functions.score.handler import model as score_model
+from shared import table
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.identity import home
 from shared.instants import DAY, HOUR, instant_text
 from shared.keys import mint_key
@@ -54,6 +57,23 @@ def test_one_lead_with_lines_that_add_up_to_the_last_digit(aws: Aws, context: Co
     assert lead["score"]["next_change_at"] > instant_text(NOW)
     assert [each["name"] for each in lead["recent"]] == ["Demo Requested", "Page Viewed"]
     assert lead["profile"]["email"] == {"value": "ann@example.com", "proven": True}
+
+
+def test_a_lead_shows_its_tracks_and_mails(aws: Aws, context: Context):
+    lead_id = ann(context)
+    partition = {table.PK: table.lead_pk(lead_id)}
+    for item in (
+        {table.SK: table.track_sk("decision"), "status": "active", "step": 1},
+        {table.SK: table.send_sk("decision", 1, 0), "state": "sent", "content": "decision-1"},
+        {table.SK: table.send_sk("confirm-abc", 1, 0), "state": "sent", "content": "confirm"},
+    ):
+        clients.dynamodb().put_item(TableName=aws.table_name, Item=to_item(partition | item))
+    _, lead = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW))
+    assert lead["enrollments"] == [{"track": "decision", "status": "active", "step": 1}]
+    assert [(send["track"], send["rotation"], send["step"]) for send in lead["sends"]] == [
+        ("confirm-abc", 1, 0),
+        ("decision", 1, 0),
+    ]
 
 
 def test_every_identity_leads_to_the_same_lead(aws: Aws, context: Context):

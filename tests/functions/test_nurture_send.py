@@ -185,6 +185,14 @@ def test_an_address_nobody_proved_waits(aws: Aws, context: Context):
     assert len(mails()) == 1
 
 
+def test_nobody_plans_mails_for_an_address_that_is_not_proved_to_be_theirs(aws: Aws, context: Context):
+    """A browser may say any address; that its owner consented is no leave for this lead's track."""
+    enrolled(lead=a_lead(email_proven=False))
+    deliver(context, order())
+    assert mails() == []
+    assert run_of().reason == "unproven"
+
+
 def test_consent_is_that_of_the_address_that_would_be_used(aws: Aws, context: Context):
     """The lead changed its address; what the old one allowed says nothing of the new one."""
     enrolled(lead=a_lead(email="new@example.com"))

@@ -39,7 +39,7 @@ def _playbook(playbook, tmp_path, monkeypatch):
 
 
 def unproven_lead() -> None:
-    keep(a_lead(proven={}, unproven={"first_name": "Eve Mallory", "company": "Evil Ltd"}))
+    keep(a_lead(email_proven=False, proven={}, unproven={"first_name": "Eve Mallory", "company": "Evil Ltd"}))
 
 
 def test_an_unproven_address_is_asked_once_with_nothing_anybody_said(aws: Aws, context: Context):
@@ -64,7 +64,7 @@ def test_an_unproven_address_is_asked_once_with_nothing_anybody_said(aws: Aws, c
 
 def test_an_address_is_asked_once_a_day_and_three_times_ever_whoever_asks(aws: Aws, context: Context):
     unproven_lead()
-    keep(a_lead(OTHER, proven={}))
+    keep(a_lead(OTHER, email_proven=False, proven={}))
     for day in range(6):
         deliver(
             context,
@@ -97,7 +97,7 @@ def test_nobody_is_asked_who_is_proven_gone_or_without_address(aws: Aws, context
 def test_a_lead_that_changes_its_address_is_asked_at_the_new_one(aws: Aws, context: Context):
     unproven_lead()
     deliver(context, confirm_order())
-    keep(a_lead(email="new@example.com", proven={}))
+    keep(a_lead(email="new@example.com", email_proven=False, proven={}))
     deliver(context, confirm_order())
     assert [mail["to"] for mail in mails()] == [EMAIL_ADDRESS, "new@example.com"]
 

@@ -93,7 +93,7 @@ def stopped(who: Person) -> None:
 
 
 def unproven(who: Person) -> None:
-    keep(a_lead(who.lead_id, email=who.email, proven={}))
+    keep(a_lead(who.lead_id, email=who.email, email_proven=False, proven={}))
 
 
 def mail_of(who: Person, at: int) -> dict[str, Any]:

@@ -110,6 +110,24 @@ def test_whoever_changes_between_decision_and_claim_is_not_mailed(aws: Aws, cont
     assert run_of().status in ("exited", "paused")
 
 
+def test_two_copies_of_a_message_at_the_same_moment_send_one_mail(aws: Aws, context: Context, monkeypatch):
+    """Both have read and decided when the first one claims."""
+    enrolled()
+    transact, raced = clients.dynamodb().transact_write_items, []
+
+    def late(**said):
+        if not raced:
+            raced.append(1)
+            deliver(context, order())
+        return transact(**said)
+
+    monkeypatch.setattr(clients.dynamodb(), "transact_write_items", late)
+    deliver(context, order())
+    assert raced
+    assert len(mails()) == 1
+    assert run_of().step == 1
+
+
 def test_a_pause_that_ended_meanwhile_leaves_no_paused_run_behind(aws: Aws, context: Context, monkeypatch):
     """Sales rejects the lead between our read of the held address and our write of the paused run."""
     enrolled()

@@ -45,6 +45,15 @@ def test_the_same_tick_twice_queues_once(aws: Aws, context: Context):
     assert len(aws.messages(aws.sends_queue_url)) == 1
 
 
+def test_two_sweeps_that_saw_the_same_entry_queue_it_once(aws: Aws, context: Context, monkeypatch):
+    enrollments.save(a_run())
+    seen = list(module.due_entries(table.NURTURE, NOW))
+    monkeypatch.setattr(module, "due_entries", lambda kind, until: iter(seen if kind == table.NURTURE else []))
+    handler(tick(), context)
+    handler(tick(), context)
+    assert len(aws.messages(aws.sends_queue_url)) == 1
+
+
 def test_what_was_queued_and_not_done_comes_back_later_and_later(aws: Aws, context: Context):
     enrollments.save(a_run())
     at, gaps = NOW, []

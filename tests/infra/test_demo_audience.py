@@ -1,10 +1,13 @@
 """The demo's audience: a pure function of seed and instant, believable, and with somebody for everything it shows."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from segment.analytics.client import Client
@@ -80,9 +83,12 @@ def events_of(calls: Iterable[Call], received_at: int) -> Iterator[LeadEvent]:
 
 
 def encoded(fields: dict[str, str]) -> bytes:
-    from urllib.parse import urlencode
-
     return urlencode(fields).encode()
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_path: Path) -> dict[str, Any]:
+    return dict(json.loads(bundle_path.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +97,6 @@ def world(everybody: Audience, bundle: dict[str, Any]) -> World:
     made.apply(everybody.history, NOW)
     made.settle(NOW, fresh=set())
     return made
-
-
-@pytest.fixture(scope="module")
-def bundle(bundle_path: Any) -> dict[str, Any]:
-    import json
-
-    return dict(json.loads(bundle_path.read_text(encoding="utf-8")))
 
 
 def test_same_seed_and_instant_give_the_same_calls(everybody: Audience) -> None:

@@ -39,9 +39,9 @@ ADDRESS = Address("1.abc", proven_at=1, opted_in_at=2, version=3)
 RUN = Enrollment("aaaaaaaaaaaaaaaa", "awareness", 1, "active", 0, "p", "c1", "aaaaaaaaaaaaaaaa", 1, NOW, due_at=NOW)
 
 
-def lead(email="ada@example.com", band="early", stage="lead", timezone=None) -> Lead:
+def lead(email="ada@example.com", band="early", stage="lead", timezone=None, proven=True) -> Lead:
     said = {"email": email, "timezone": timezone}
-    profile = {name: Register(value, 1, "k", proven=True) for name, value in said.items() if value is not None}
+    profile = {name: Register(value, 1, "k", proven=proven) for name, value in said.items() if value is not None}
     return Lead("aaaaaaaaaaaaaaaa", version=1, profile=profile, settled=Settled(band=band, stage=stage))
 
 
@@ -67,6 +67,10 @@ def test_a_due_mail_goes_to_who_consented_at_a_humane_hour():
 )
 def test_what_the_address_says_decides_first(address, decision):
     assert decide(address=address) == decision
+
+
+def test_an_address_somebody_else_proved_is_not_proved_to_be_this_leads():
+    assert decide(lead(proven=False)) == Wait(NOW + DAY, "unproven")
 
 
 def test_silence_is_consent_where_the_playbook_says_so():

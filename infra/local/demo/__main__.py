@@ -21,16 +21,23 @@ from infra.local.outputs import Outputs
 from infra.local.state import state_folder
 from infra.local.up import up
 
+WIDTH = 120
+"""Columns when the output goes to no terminal."""
+
 
 def demo(folder: Path, *, seed: int, console: Console) -> bool:
     """
     Play the whole demo.
 
-    Returns: Whether sending everything twice changed nothing.
+    Returns:
+        Whether sending everything twice changed nothing.
+
     Raises:
         LocalError: something else did not come true; the message says what.
     """
-    console.print("Starting over with an empty platform ([bold]make up[/] keeps what it holds, [bold]make demo[/] does not).")
+    console.print(
+        "Starting over with an empty platform ([bold]make up[/] keeps what it holds, [bold]make demo[/] does not)."
+    )
     down(folder)
     outputs = up(folder, console=console)
     now, counted_from = int(time.time()), aws_calls.mark(folder)
@@ -54,14 +61,17 @@ def demo(folder: Path, *, seed: int, console: Console) -> bool:
 
 
 def _say_what_next(outputs: Outputs, console: Console) -> None:
-    console.print(f"""
+    console.print(
+        f"""
 Open next
   the mails     {outputs.inbox_url}
   Slack         {outputs.slack_url}   (press the buttons)
   a lead        curl -H 'authorization: Bearer {outputs.admin_key}' '{outputs.api_url}/v1/leads?limit=5'
   your own SDK  host {outputs.api_url}, write key {outputs.write_key}
   stop it       make down
-""")
+""",
+        soft_wrap=True,
+    )
 
 
 def main() -> int:
@@ -69,7 +79,7 @@ def main() -> int:
     parser.add_argument("--folder", help="where the embedded AWS keeps its state (.local)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"which audience plays ({SEED})")
     asked = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     began = time.monotonic()
     try:
         unchanged = demo(state_folder(asked.folder), seed=asked.seed, console=console)

@@ -100,7 +100,13 @@ class Deployed:
         """Press a button of a message, as that person."""
         answer = self._session.post(
             f"{self.outputs.slack_url}/press",
-            json={"channel": message["channel"], "ts": message["ts"], "action_id": action, "user": user, "value": value},
+            json={
+                "channel": message["channel"],
+                "ts": message["ts"],
+                "action_id": action,
+                "user": user,
+                "value": value,
+            },
             timeout=TIMEOUT,
         )
         said = answer.json()

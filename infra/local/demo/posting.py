@@ -19,6 +19,9 @@ from shared.instants import instant_text
 UPLOADERS = 2
 """Threads of the SDK that send batches, beside one that posts forms: each may cost a cold function."""
 
+TOGETHER = 50
+"""Calls in one request of the SDK. The emulator hands `score` ten messages at a time, whatever they hold."""
+
 SECONDS = 90.0
 """How long the SDK may take to have all its batches accepted."""
 
@@ -89,6 +92,7 @@ def _post_by_sdk(calls: Sequence[Call], outputs: Outputs) -> int:
         host=outputs.api_url,
         on_error=lambda error, batch: failures.append(f"{len(batch)} calls: {error}"),
         thread=UPLOADERS,
+        upload_size=TOGETHER,
         max_retries=3,
         max_total_backoff_duration=30,
     )

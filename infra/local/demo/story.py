@@ -35,7 +35,7 @@ NEVER = 2**62
 MOST_TICKS = 200
 
 ACCEPTED = 4
-"""Handoffs that their owner accepts and calls about at once; one more is sent back, and the others are left lying."""
+"""The best handoffs, which their owners accept and call about; the next is sent back, the others are left lying."""
 
 _BREACH = re.compile(r"<@(?P<manager>\w+)>: \*(?P<clock>.+?)\* was due by (?P<due>.+?); owner (?P<owner><@\w+>)")
 _SEND = re.compile(r"send_id=\w+-\d+-(?P<step>\d+)-(?P<track>\w+)")
@@ -99,8 +99,9 @@ def explain(show: Show, as_of: int) -> None:
 
 
 def show_alerts(show: Show) -> list[Json]:
-    """Show and return the messages that sales got."""
+    """Show and return the messages that sales got, the best leads first."""
     alerts = [message for message in show.stage.slack() if "thread_ts" not in message]
+    alerts.sort(key=lambda message: (-tables.points_of(message), message["ts"]))
     show.console.print(tables.alerts_table(alerts))
     return alerts
 
@@ -126,23 +127,31 @@ def answer_alerts(show: Show, alerts: Sequence[Json]) -> None:
 
 def let_time_pass(show: Show, now: int) -> int:
     """Run the scheduled sweeps of the next sixty days at the instants at which something is due. Returns the end."""
-    stage, ticks = show.stage, 0
-    with show.doing(f"{DECAY_DAYS[-1]} days of scheduled sweeps") as tell:
-        for days in DECAY_DAYS:
-            checkpoint = now + days * DAY
-            while (tick := _next_tick(stage, now))[0] < checkpoint:
-                at, function = tick
-                tell(f"{_text(at)}, {function}")
-                ticks += 1
-                if ticks > MOST_TICKS:
-                    raise LocalError(f"{function} found something due {MOST_TICKS} times, the last at {_text(at)}")
-                stage.sweep(function, at)
-                stage.settle_down(f"{function} at {_text(at)}", seconds=60)
-            tell(f"{_text(checkpoint)}, decay_sweep")
-            stage.sweep("decay_sweep", checkpoint)
-            stage.settle_down(f"decay_sweep after {days} days", seconds=90)
-    show.console.print(f"  {ticks} sweeps found a mail or a clock due, {len(DECAY_DAYS)} more settled what cooled down\n")
+    ticks = 0
+    for before, days in zip((0, *DECAY_DAYS), DECAY_DAYS, strict=False):
+        with show.doing(f"day {before} to {days} of scheduled sweeps") as tell:
+            ticks += _sweep_until(show.stage, now, now + days * DAY, tell)
+            tell("decay_sweep")
+            show.stage.sweep("decay_sweep", now + days * DAY)
+            show.stage.settle_down(f"decay_sweep after {days} days", seconds=90)
+    show.console.print(
+        f"  {ticks} sweeps found a mail or a clock due, {len(DECAY_DAYS)} more settled what cooled down\n"
+    )
     return now + DECAY_DAYS[-1] * DAY + HOUR
+
+
+def _sweep_until(stage: Deployed, now: int, until: int, tell: Callable[[str], None]) -> int:
+    """Run every sweep that finds a mail or a clock before the instant. Returns how many those were."""
+    ticks = 0
+    while (tick := _next_tick(stage, now))[0] < until:
+        at, function = tick
+        ticks += 1
+        if ticks > MOST_TICKS:
+            raise LocalError(f"{function} found something due {MOST_TICKS} times, the last at {_text(at)}")
+        tell(f"{function} at {_text(at)}")
+        stage.sweep(function, at)
+        stage.settle_down(f"{function} at {_text(at)}", seconds=60)
+    return ticks
 
 
 def _next_tick(stage: Deployed, now: int) -> tuple[int, str]:
@@ -170,14 +179,19 @@ def show_mails(show: Show) -> None:
     example: dict[str, str] = {}
     for mail in show.stage.mails():
         tags = next(value for name, value in mail["headers"] if name.upper() == "X-SES-MESSAGE-TAGS")
-        found = _SEND.search(tags)
-        content = "confirm" if found is None or found["track"] == "confirm" else f"{found['track']}-{int(found['step']) + 1}"
+        content = _content(tags)
         sent[content] += 1
         example.setdefault(content, f"{show.stage.outputs.inbox_url}/{mail['id']}")
     for content in ("awareness-1", "awareness-2", "decision-1", "decision-2"):
         if content not in sent:
             raise LocalError(f"no mail {content} went out")
     show.console.print(tables.mails_table(sent, example))
+
+
+def _content(tags: str) -> str:
+    """Return which mail it is, from its tags: the confirmation, or the n-th of a track."""
+    found = _SEND.search(tags)
+    return "confirm" if found is None or found["track"] == "confirm" else f"{found['track']}-{int(found['step']) + 1}"
 
 
 def show_cooling(show: Show, before: Sequence[Json], as_of: int, now: int) -> None:
@@ -229,7 +243,9 @@ def send_again(show: Show, as_of: int) -> bool:
         show.console.print(f"  [red]alerts and mails were {seen} and are {heard}[/]")
     if changed or heard != seen:
         return False
-    show.console.print(f"  {len(after)} leads compared line by line: no score changed; nobody was alerted or mailed again\n")
+    show.console.print(
+        f"  {len(after)} leads compared line by line: no score changed; nobody was alerted or mailed again\n"
+    )
     return True
 
 

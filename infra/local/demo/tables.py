@@ -88,6 +88,11 @@ def mentioned(text: str) -> str:
     return "" if member is None else PEOPLE.get(member[1], member[1])
 
 
+def points_of(message: Json) -> Decimal:
+    """Return the points a message about a handoff shows."""
+    return Decimal(_found(r"\*([\d.]+) points\*", _texts(message)) or 0)
+
+
 def owner_of(message: Json) -> str:
     """Return the Slack id of whom a message about a handoff is for."""
     return _found(r"<@(\w+)>", _texts(message))

@@ -1,0 +1,33 @@
+"""`ripen keys`: the API keys of a stage."""
+
+import argparse
+import re
+from typing import get_args
+
+from rich.console import Console
+
+from cli.stage import Stage, StageError
+from shared.keys import KeyKind
+
+USES: dict[KeyKind, str] = {
+    "public": "in web pages and forms: may add what people do, proves nothing",
+    "server": "on your servers: also proves who somebody is",
+    "admin": "reads leads",
+    "sales": "works handoffs",
+}
+
+_LABEL = re.compile(r"[a-z0-9-]{1,32}")
+
+
+def show(asked: argparse.Namespace, console: Console) -> None:
+    """
+    Print one key of each kind.
+
+    Raises:
+        StageError: The label cannot stand in a key.
+    """
+    if asked.label is not None and _LABEL.fullmatch(asked.label) is None:
+        raise StageError(f"label {asked.label!r}: use 1 to 32 of a-z, 0-9 and hyphen")
+    stage = Stage(asked.stage)
+    for kind in get_args(KeyKind):
+        console.print(f"{kind:<7} {stage.key(kind, asked.label)}  [dim]{USES[kind]}[/]", soft_wrap=True)

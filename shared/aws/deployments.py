@@ -1,0 +1,64 @@
+"""
+A deployed stage as the command line finds it: the outputs of its stack, one of its secrets, one of its functions.
+
+No function uses this: what they need is in their environment.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.aws import clients
+from shared.errors import RipenError
+
+
+class DeploymentError(RipenError):
+    """The stage cannot be reached as asked: no such stack, no rights, no answer. The message says which."""
+
+
+def stack_outputs(stage: str) -> dict[str, str]:
+    """
+    Return what the stage's stateless stack says of itself: `ApiUrl`, `SigningSecretArn`, `DecaySweepFunction`, ...
+
+    Raises:
+        DeploymentError: There is no such stack in this account and region, or it may not be looked at.
+    """
+    name = f"ripen-{stage}-stateless"
+    try:
+        (stack,) = clients.cloudformation().describe_stacks(StackName=name)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"stage {stage}: cannot look at stack {name}: {error}") from error
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def secret_value(secret_id: str) -> str:
+    """
+    Return the secret.
+
+    Raises:
+        DeploymentError: It is not there, or may not be read.
+    """
+    try:
+        return clients.secrets().get_secret_value(SecretId=secret_id)["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"cannot read the signing secret: {error}") from error
+
+
+def run_function(name: str, event: Mapping[str, Any]) -> Any:
+    """
+    Run a function with the event and return its answer.
+
+    Raises:
+        DeploymentError: It cannot be called, or it failed.
+    """
+    try:
+        answer = clients.lambdas().invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"cannot call {name}: {error}") from error
+    said = json.loads(answer["Payload"].read() or b"null")
+    if "FunctionError" in answer:
+        problem = said.get("errorMessage", said) if isinstance(said, dict) else said
+        raise DeploymentError(f"{name} failed: {problem}")
+    return said
