@@ -94,9 +94,21 @@ def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
     """Return the playbook at `path` with its mails as one document of plain JSON values, named by its hash."""
     playbook = read_playbook(path)
     mails = read_mails(MAILS)
-    missing = sorted(playbook.contents - set(mails))
+    missing = [
+        (("tracks", name, "steps", number, "content"), step.content)
+        for name, track in playbook.tracks.items()
+        for number, step in enumerate(track.steps)
+        if step.content not in mails
+    ]
     if missing:
-        raise PlaybookError([f"{path.name}: tracks: no mail is named {', '.join(missing)}; add it to {MAILS.name}/"])
+        tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        raise PlaybookError(
+            [
+                f"{path.name}:{_line(tree, place)}: {'.'.join(map(str, place))}: no mail is named {content}; "
+                f"add {MAILS.name}/{content}.liquid"
+                for place, content in missing
+            ]
+        )
     used = {name: mail for name, mail in mails.items() if name == CONFIRM or name in playbook.contents}
     problems = check_mails(used, playbook.mail.links)
     if problems:

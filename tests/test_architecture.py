@@ -19,7 +19,9 @@ MODELS = {
 NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.table"}
 """The models, and the names of things outside: settings, keys of items, tokens."""
 
-DOCUMENTS = {"shared.playbook", "shared.playbook_mails", "shared.playbook_schema"}
+DOCUMENTS = {
+    "shared.playbook", "shared.playbook_mails", "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types",
+}  # fmt: skip
 """What checks and compiles a playbook: never part of a deployed function."""
 
 SDK = {"boto3", "botocore", "mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_events", "mypy_boto3_lambda",

@@ -48,7 +48,7 @@ def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: s
 
 def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
     """Return `one` with everything `other` holds: facts are united, never summed. What was settled stays `one`'s."""
-    rules = {rule.filing: rule for rule in model.engagement}
+    rules = _rules_by_filing(model)
     facts = dict(one.facts)
     for filing, theirs in other.facts.items():
         if filing in rules:
@@ -66,6 +66,11 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
     )
 
 
+def _rules_by_filing(model: ScoringModel) -> dict[str, EngagementRule]:
+    own = {rule.filing: rule for rule in model.engagement}
+    return own | {rule.answers: rule for rule in model.engagement if rule.answer is not None}
+
+
 def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], model: ScoringModel) -> Lead:
     """
     Return the lead with its facts filed again from the timeline.
@@ -76,7 +81,7 @@ def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], mod
         others: Keys of events that turned out to be somebody else's.
         model: The playbook's rules.
     """
-    filings = {rule.filing for rule in model.engagement}
+    filings = _rules_by_filing(model)
     kept = {
         filing: tuple(fact for fact in facts if fact.event not in others)
         for filing, facts in lead.facts.items()
@@ -123,7 +128,7 @@ def selected(rule: EngagementRule, facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """
     newest: dict[tuple[str, int], Fact] = {}
     for fact in facts:
-        name = (fact.asset, 0) if rule.counts == "per_asset" else (fact.event, _day_of(rule, fact))
+        name = _name(rule, fact)
         known = newest.get(name)
         newest[name] = fact if known is None else _joined(known, fact)
     kept = sorted(newest.values(), reverse=True)
@@ -136,8 +141,15 @@ def selected(rule: EngagementRule, facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple(sorted(fact for day in days for fact in by_day[day][: rule.a_day]))
 
 
-def _day_of(rule: EngagementRule, fact: Fact) -> int:
-    return utc_day(fact.at) if rule.counts == "per_day" else 0
+def _name(rule: EngagementRule, fact: Fact) -> tuple[str, int]:
+    """Return the key of which a rule remembers the newest fact."""
+    if rule.counts == "per_day":
+        return fact.event, utc_day(fact.at)
+    if rule.counts in ("per_asset", "missing") or (rule.counts == "count" and rule.distinct == "asset"):
+        return fact.asset, 0
+    if rule.counts == "count" and rule.distinct == "day":
+        return "", utc_day(fact.at)
+    return fact.event, 0
 
 
 def _joined(one: Fact, other: Fact) -> Fact:
@@ -159,14 +171,16 @@ def _with_facts(
     tree = {"event": event.name, "properties": event.properties, "traits": event.traits, "context": event.context}
     grown = dict(facts)
     for rule in rules:
-        if matches(rule.where, tree):
-            fact = Fact(event.occurred_at, key, _asset(rule, tree), event.verdict)
+        fact = Fact(event.occurred_at, key, _asset(rule, tree), event.verdict)
+        if event.name in rule.on and matches(rule.where, tree):
             grown[rule.filing] = selected(rule, (*grown.get(rule.filing, ()), fact))
+        if rule.answer is not None and event.name in rule.answer[0] and matches(rule.answer[1], tree):
+            grown[rule.answers] = selected(rule, (*grown.get(rule.answers, ()), fact))
     return grown
 
 
 def _asset(rule: EngagementRule, tree: Mapping[str, Any]) -> str:
-    if rule.counts != "per_asset":
+    if not rule.asset:
         return ""
     return event_key(str(_at_path(tree, rule.asset)))
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from shared.instants import DAY
 from shared.lead import Lead
+from shared.rules.decay import stepped
 from shared.rules.model import ScoringModel
 from shared.rules.qualification import rules_named, thresholds
 from shared.rules.scoring import evaluate
@@ -74,7 +75,8 @@ def _nothing_can_change(lead: Lead, model: ScoringModel, now: int, watch: Watch)
     """Tell cheaply that no threshold lies between nothing and the most the total can be, and no rule can lapse."""
     evaluation = evaluate(lead, model, now)
     lapsing = any(
-        rule.rule in watch.rules and (rule.expires is not None or any(fact.at > now for fact in facts))
+        rule.rule in watch.rules
+        and (rule.expires is not None or rule.within > 0 or any(fact.at > now for fact in facts))
         for rule in model.engagement
         if (facts := lead.facts.get(rule.filing))
     )
@@ -95,16 +97,27 @@ def _boundaries(lead: Lead, model: ScoringModel, now: int) -> list[int]:
     decayed = 0
     for rule in model.engagement:
         for fact in lead.facts.get(rule.filing, ()):
-            edges.add(fact.at)
+            edges |= {fact.at, fact.at + rule.within}
             if rule.expires is not None:
                 edges.add(fact.at + rule.expires)
             if rule.half_life is not None:
                 decayed = max(decayed, fact.at + rule.half_life * HALVINGS_TO_NOTHING)
+            if rule.period is not None:
+                decayed = max(decayed, fact.at + rule.period * _steps_to_nothing(rule.points, rule.percent))
+        edges |= {fact.at for fact in lead.facts.get(rule.answers, ())}
     edges.add(decayed)
     for day in lead.days:
         edges.add(day * DAY)
         edges.update((day + quiet) * DAY for quiet, _ in model.inactivity)
     return sorted(edge for edge in edges if edge > now)
+
+
+def _steps_to_nothing(points: int, percent: int) -> int:
+    """Return after how many periods nothing is left of the points."""
+    steps = 1
+    while stepped(points, steps, percent, 1):
+        steps *= 2
+    return steps
 
 
 def _first_crossing(lead: Lead, model: ScoringModel, start: int, end: int, watch: Watch) -> int | None:

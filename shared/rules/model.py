@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from shared.lead import Verdict
 
-Counts = Literal["once", "every", "per_asset", "per_day"]
+Counts = Literal["once", "every", "per_asset", "per_day", "count", "missing"]
+Distinct = Literal["event", "asset", "day"]
 BANDS = ("early", "engaged", "sales_ready")
 """From cold to hot."""
 
@@ -16,8 +17,13 @@ GRADES = ("A", "B", "C", "D")
 @dataclass(frozen=True, slots=True)
 class EngagementRule:
     """
-    One engagement rule. `points` and `cap` are milli-points; `most` bounds the keys (events, assets or days) that are
-    remembered, and for `per_day` `a_day` bounds the facts of one day; `half_life` and `expires` are seconds or None.
+    One engagement rule. `points`, `cap` and `day_cap` are milli-points; `most` bounds the keys (events, assets or days)
+    that are remembered, and for `per_day` `a_day` bounds the facts of one day; `half_life`, `expires` and `period` are
+    seconds or None; of every `period` a fact loses `percent` of what is left.
+
+    `count` holds while `most` distinct keys lie within the last `within` seconds, and is worth its points once.
+    `missing` is worth its points for each asset with a fact `within` seconds ago or more and no `answer` since.
+    `silence` is the days without activity that must lie before an occurrence, or None.
     """
 
     rule: str
@@ -33,6 +39,28 @@ class EngagementRule:
     expires: int | None
     cap: int | None
     group: str | None
+    on: frozenset[str] = frozenset()
+    distinct: Distinct = "event"
+    within: int = 0
+    silence: int | None = None
+    percent: int = 0
+    period: int | None = None
+    day_cap: int | None = None
+    answer: tuple[frozenset[str], Mapping[str, Any]] | None = None
+
+    @property
+    def answers(self) -> str:
+        """Filing name of the answers that a `missing` rule looks for."""
+        return f"{self.filing}!"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Who is not scored at all, by profile, and why in words."""
+
+    rule: str
+    label: str
+    where: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +98,7 @@ class ScoringModel:
     priority: Mapping[str, Any]
     cool_downs: Mapping[str, int] = field(default_factory=dict)
     """Reject reason to seconds in which the lead does not qualify again."""
+    exclusions: tuple[Exclusion, ...] = ()
 
     def labels(self) -> dict[str, str]:
         """Return the label of every rule by its id."""
@@ -82,7 +111,7 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
     engagement = tuple(_engagement_rule(rule) for rule in scoring["engagement"])
     by_event: dict[str, list[EngagementRule]] = {}
     for rule, said in zip(engagement, scoring["engagement"], strict=True):
-        for name in said["on"]:
+        for name in {*said["on"], *(rule.answer[0] if rule.answer else ())}:
             by_event.setdefault(name, []).append(rule)
     return ScoringModel(
         name=document["name"],
@@ -103,12 +132,14 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
         mql=scoring["qualification"]["mql"],
         priority=scoring["qualification"]["high_priority"],
         cool_downs=scoring["cool_downs"],
+        exclusions=tuple(Exclusion(each["id"], each["label"], each["where"]) for each in scoring["exclusions"]),
     )
 
 
 def _engagement_rule(said: Mapping[str, Any]) -> EngagementRule:
     counts = said["counts"]
     decay = said.get("decay") or {}
+    answer = counts.get("answer")
     return EngagementRule(
         rule=said["id"],
         label=said["label"],
@@ -118,9 +149,17 @@ def _engagement_rule(said: Mapping[str, Any]) -> EngagementRule:
         counts=counts["form"],
         most=counts["most"],
         a_day=counts.get("a_day", 1),
-        asset=tuple(counts.get("asset", "").split(".")),
+        asset=tuple(counts["asset"].split(".")) if counts.get("asset") else (),
         half_life=decay.get("half_life_seconds"),
         expires=decay.get("expires_seconds"),
         cap=said.get("cap"),
         group=said.get("group"),
+        distinct=counts.get("distinct", "event"),
+        within=counts.get("within", 0),
+        silence=said.get("after_silence"),
+        percent=decay.get("percent") or 0,
+        period=decay.get("period_seconds"),
+        day_cap=said.get("day_cap"),
+        on=frozenset(said["on"]),
+        answer=None if answer is None else (frozenset(answer["on"]), answer["where"]),
     )

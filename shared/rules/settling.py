@@ -100,7 +100,7 @@ def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
 
 
 def _qualifies(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int, outcome: str | None) -> bool:
-    if outcome in ("won", "lost"):
+    if outcome in ("won", "lost") or evaluation.excluded is not None:
         return False
     if outcome in ("accepted", "contacted"):
         return lead.settled.qualified

@@ -13,7 +13,8 @@ NAMES = ("Page Viewed", "Demo Requested", "Email Link Clicked")
 
 @st.composite
 def engagement_rules(draw, number, *, second):
-    counts = draw(st.sampled_from(["once", "every", "per_asset", "per_day"]))
+    counts = draw(st.sampled_from(["once", "every", "per_asset", "per_day", "count", "missing"]))
+    fades = draw(st.sampled_from(["stays", "half_life", "steps"]))
     return EngagementRule(
         rule=f"r{number}",
         label=f"rule {number}",
@@ -24,10 +25,18 @@ def engagement_rules(draw, number, *, second):
         most=1 if counts == "once" else draw(st.integers(1, 3)),
         a_day=draw(st.integers(1, 2)),
         asset=("properties", "asset"),
-        half_life=draw(st.none() | st.integers(5, 60).map(lambda each: each * second)),
+        half_life=draw(st.integers(5, 60)) * second if fades == "half_life" else None,
         expires=draw(st.none() | st.integers(5, 90).map(lambda each: each * second)),
         cap=draw(st.none() | st.integers(10, 80).map(lambda each: each * 1000)),
         group=draw(st.none() | st.just("g")),
+        on=frozenset(draw(st.sets(st.sampled_from(NAMES), min_size=1))),
+        distinct=draw(st.sampled_from(["event", "asset", "day"])),
+        within=draw(st.integers(5, 60)) * second if counts in ("count", "missing") else 0,
+        silence=draw(st.none() | st.integers(1, 20)) if second == DAY else None,
+        percent=draw(st.integers(1, 100)) if fades == "steps" else 0,
+        period=draw(st.integers(5, 30)) * second if fades == "steps" else None,
+        day_cap=draw(st.none() | st.integers(10, 60).map(lambda each: each * 1000)),
+        answer=(frozenset({draw(st.sampled_from(NAMES))}), {}) if counts == "missing" else None,
     )
 
 
@@ -35,7 +44,10 @@ def engagement_rules(draw, number, *, second):
 def models(draw, *, second=DAY, inactivity=True):
     """A playbook with every rule form; `second` is the unit its half-lives and expiries are drawn in."""
     rules = tuple(draw(engagement_rules(number, second=second)) for number in range(draw(st.integers(1, 4))))
-    by_event = {name: tuple(rule for rule in rules if draw(st.booleans())) for name in NAMES}
+    by_event = {
+        name: tuple(rule for rule in rules if name in rule.on or (rule.answer and name in rule.answer[0]))
+        for name in NAMES
+    }
     steps = draw(st.sampled_from([(), ((30, -5000),), ((10, -5000), (40, -20_000))])) if inactivity else ()
     return ScoringModel(
         name="random",
