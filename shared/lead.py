@@ -141,7 +141,6 @@ class Settled:
     qualified: bool = False
     qualification: int = 0
     announced_qualification: int = 0
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,6 @@ def _head(lead: Lead) -> dict[str, Any]:
             "band": settled.band,
             "stage": settled.stage,
             "at": instant_text(settled.at),
-            "reason": settled.reason,
             "qualification": settled.qualification,
             "unannounced": settled.announced_band != settled.band
             or (settled.qualified and settled.announced_qualification != settled.qualification),

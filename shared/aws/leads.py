@@ -111,10 +111,8 @@ def _lead_values(lead: Lead, bound: int) -> dict[str, Any]:
         table.SK: table.LEAD_SK,
         "schema": table.SCHEMA,
         table.VERSION: lead.version,
-        "identities": _text({text: _naming_list(each) for text, each in lead.identities.items()}),
-        "profile": _text(
-            {name: [each.value, each.at, each.key, int(each.proven)] for name, each in sorted(lead.profile.items())}
-        ),
+        "identities": _text({text: _naming_list(each, lead) for text, each in lead.identities.items()}),
+        "profile": _text(_profile_groups(lead.profile)),
         "facts": _text({filing: [_fact_list(fact) for fact in facts] for filing, facts in sorted(lead.facts.items())}),
         "days": _text(sorted(lead.days)),
         "first_seen": lead.first_seen,
@@ -130,7 +128,6 @@ def _lead_values(lead: Lead, bound: int) -> dict[str, Any]:
                 int(settled.qualified),
                 settled.qualification,
                 settled.announced_qualification,
-                settled.reason,
             ]
         ),
         table.RANK_KEY: table.rank_key(settled.band or "early", table.shard(lead.lead_id)),
@@ -151,8 +148,18 @@ def coarse(bound: int) -> int:
     return -(-bound // RANK_STEP) * RANK_STEP
 
 
-def _naming_list(naming: Naming) -> list[Any]:
-    return [naming.home, naming.first, naming.last, True] if naming.shared else [naming.home, naming.first, naming.last]
+def _naming_list(naming: Naming, lead: Lead) -> list[Any]:
+    """The lead's own home is not spelled out again: every further kilobyte of a lead is a write unit per write."""
+    said = ["" if naming.home == lead.lead_id else naming.home, naming.first, naming.last]
+    return [*said, True] if naming.shared else said
+
+
+def _profile_groups(profile: Mapping[str, Register]) -> list[list[Any]]:
+    """Return [event time, event, proven, {field: value}] of each event that gave fields: most fields come together."""
+    groups: dict[tuple[int, str, bool], dict[str, Any]] = {}
+    for name, register in sorted(profile.items()):
+        groups.setdefault((register.at, register.key, register.proven), {})[name] = register.value
+    return [[at, key, int(proven), values] for (at, key, proven), values in sorted(groups.items())]
 
 
 def _fact_list(fact: Fact) -> list[Any]:
@@ -171,14 +178,17 @@ def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
     if "alias_of" in item:
         claims = tuple((at, person) for at, person in json.loads(item.get("claims", "[]")))
         return Alias(home, item["alias_of"], claims, item[table.VERSION])
-    band = json.loads(item["settled"])
+    at, band, announced_band, stage, qualified, *counts = json.loads(item["settled"])
     return Lead(
         lead_id=home,
         version=item[table.VERSION],
-        identities={text: Naming(*said) for text, said in json.loads(item["identities"]).items()},
+        identities={
+            text: Naming(place or home, *times) for text, (place, *times) in json.loads(item["identities"]).items()
+        },
         profile={
             name: Register(value, at, key, bool(proven))
-            for name, (value, at, key, proven) in json.loads(item["profile"]).items()
+            for at, key, proven, values in json.loads(item["profile"])
+            for name, value in values.items()
         },
         facts={filing: tuple(Fact(*said) for said in facts) for filing, facts in json.loads(item["facts"]).items()},
         days=frozenset(json.loads(item["days"])),
@@ -186,6 +196,6 @@ def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
         filed=item["filed"],
         complete_since=item.get("complete_since", 0),
         asked_at=item.get("asked_at", 0),
-        settled=Settled(band[0], band[1], band[2], band[3], bool(band[4]), *band[5:]),
+        settled=Settled(at, band, announced_band, stage, bool(qualified), *counts),
         due_at=parse_instant(item[table.DUE_AT]) if table.DUE_AT in item else None,
     )

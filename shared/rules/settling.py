@@ -84,7 +84,7 @@ def settle(lead: Lead, model: ScoringModel, as_of: int, *, fresh: bool, own: boo
         before=before, after=settled, evaluation=evaluation, model=model, lead=lead, reason=reason, aloud=aloud
     )
     if settled != before:
-        settled = replace(settled, at=now, reason=reason)
+        settled = replace(settled, at=now)
     due_at = _due_at(lead, model, now, outcome)
     moved = replace(lead, settled=settled, due_at=due_at if swept else _kept_due(lead.due_at, due_at, now))
     return Settlement(moved, evaluation, said, reason)
