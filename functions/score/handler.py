@@ -9,6 +9,7 @@ Emits        BandChanged, LeadQualified, LeadUnqualified, ConfirmationRequested,
 Repeat-safe  facts are a set keyed by event id, timeline items by message id, leads by version
 """
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,13 @@ TRIES = 6
 """Rounds of load, apply and write before a contended lead goes back to the queue."""
 
 
+TOGETHER = 500
+"""Events applied in one round. A batch can hold a hundred messages of a hundred events: memory and time stay bounded."""
+
+LEFT_FOR_ONE_PART = 6_000
+"""Milliseconds a round may need. With less left, the rest of the batch goes back to the queue, and what is done stays."""
+
+
 @cache
 def model() -> ScoringModel:
     """The scoring part of the playbook this deployment runs."""
@@ -33,7 +41,6 @@ def model() -> ScoringModel:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of queue messages; only those that failed are delivered again."""
-    _ = context
     messages: list[Message] = []
     failed: list[str] = []
     for record in event["Records"]:
@@ -42,11 +49,33 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except (KeyError, TypeError, ValueError) as error:
             logger.error("message is not ours", message_id=record["messageId"], problem=type(error).__name__)
             failed.append(record["messageId"])
-    pending = messages
-    for _round in range(TRIES):
+    for part in _parts(messages):
+        if context.get_remaining_time_in_millis() < LEFT_FOR_ONE_PART:
+            failed.extend(message.message_id for message in part)
+            continue
+        failed.extend(message.message_id for message in _applied(part))
+    metrics.add_metric("EventsScored", "Count", sum(len(message.events) for message in messages))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    """Cut the batch where the next message would carry a part over its number of events."""
+    part: list[Message] = []
+    size = 0
+    for message in messages:
+        if part and size + message.weight > TOGETHER:
+            yield part
+            part, size = [], 0
+        part.append(message)
+        size += message.weight
+    if part:
+        yield part
+
+
+def _applied(pending: list[Message]) -> list[Message]:
+    """Apply the messages; return those whose leads others kept writing meanwhile."""
+    for _ in range(TRIES):
         if not pending:
             break
         pending = apply_messages(pending, model())
-    failed.extend(message.message_id for message in pending)
-    metrics.add_metric("EventsScored", "Count", sum(len(message.events) for message in messages))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return pending

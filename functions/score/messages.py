@@ -28,6 +28,11 @@ class Message:
     events: tuple[LeadEvent, ...] = ()
     settle: tuple[str, ...] = ()
 
+    @property
+    def weight(self) -> int:
+        """How many events or leads the message asks to be worked on."""
+        return len(self.events) + len(self.settle)
+
 
 def read_message(record: Mapping[str, Any]) -> Message:
     """Read one SQS record. Raises KeyError, TypeError or ValueError when the message is not one of ours."""

@@ -24,6 +24,15 @@ NO = frozenset({False, "false", "no", "off", "0"})
 
 
 @dataclass(slots=True)
+class Said:
+    """What proving sources of one round said of one address: receive times, of opt-in and stop the latest."""
+
+    proven_at: int
+    opted_in_at: int | None = None
+    stopped_at: int | None = None
+
+
+@dataclass(slots=True)
 class Touched:
     """What one round did to one lead: the latest instant, and what kinds of cause it had."""
 
@@ -89,6 +98,7 @@ def _apply(
     """Apply the events, oldest first; return the lead of each event id, and what was done to each lead."""
     owners: dict[str, str] = {}
     touched: dict[str, Touched] = {}
+    consents: dict[str, Said] = {}
     for each in every:
         while missing := wanted([each], workspace):
             workspace.add(leads.load(missing))
@@ -101,11 +111,15 @@ def _apply(
         mark.as_of = max(mark.as_of, each.event.received_at)
         mark.fresh |= is_fresh(each.event)
         mark.own |= each.event.source != "system"
-        _record_consent(each, workspace, mark)
+        _hear_consent(each, workspace, mark, consents)
+    for address, said in sorted(consents.items()):
+        addresses.record_consent(
+            address, proven_at=said.proven_at, opted_in_at=said.opted_in_at, stopped_at=said.stopped_at
+        )
     return owners, touched
 
 
-def _record_consent(each: Addressed, workspace: Workspace, mark: Touched) -> None:
+def _hear_consent(each: Addressed, workspace: Workspace, mark: Touched, consents: dict[str, Said]) -> None:
     """What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail."""
     said = each.event.traits.get("consent")
     consent = None if isinstance(said, dict | list) else True if said in YES else False if said in NO else None
@@ -118,13 +132,14 @@ def _record_consent(each: Addressed, workspace: Workspace, mark: Touched) -> Non
         return
     known = workspace.stored.get(each.names[0].home)
     proven = isinstance(known, Lead) and known.proven("address") and known.address_hash == each.address
-    if consent is not None or not proven:
-        addresses.record_consent(
-            each.address,
-            proven_at=received_at,
-            opted_in_at=received_at if consent is True else None,
-            stopped_at=received_at if consent is False else None,
-        )
+    if consent is None and proven:
+        return
+    heard = consents.setdefault(each.address, Said(received_at))
+    heard.proven_at = min(heard.proven_at, received_at)
+    if consent is True:
+        heard.opted_in_at = max(heard.opted_in_at or 0, received_at)
+    if consent is False:
+        heard.stopped_at = max(heard.stopped_at or 0, received_at)
 
 
 def _rebuild(workspace: Workspace, model: ScoringModel) -> None:

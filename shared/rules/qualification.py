@@ -71,7 +71,7 @@ def rules_named(condition: Mapping[str, Any]) -> set[str]:
 
 def why(condition: Mapping[str, Any], *, total: int, grade: str, band: str, rules: frozenset[str],
         labels: Mapping[str, str], slack: int = 0) -> str:  # fmt: skip
-    """Return in words which part of the condition holds, as in `82.5 points and viewed the pricing page`."""
+    """Return in words which part of the condition holds, as in `at least 75 points and viewed the pricing page`."""
     ((name, wanted),) = condition.items()
     if name in ("any", "all"):
         holding = [
@@ -81,9 +81,10 @@ def why(condition: Mapping[str, Any], *, total: int, grade: str, band: str, rule
         ]
         return holding[0] if name == "any" and holding else " and ".join(holding)
     if name == "score_at_least":
-        return f"{points_text(total)} points"
+        return f"at least {points_text(wanted)} points"
     if name == "rule":
-        return labels.get(wanted, wanted)
+        label: str = labels.get(wanted, wanted)
+        return label[0].lower() + label[1:]
     return f"band {band}" if name == "band" else f"grade {grade}"
 
 

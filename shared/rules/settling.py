@@ -174,7 +174,7 @@ def _qualified_detail(after: Settled, evaluation: Evaluation, model: ScoringMode
 
 def _mql_reason(evaluation: Evaluation, model: ScoringModel, lead: Lead) -> str:
     slack = model.hysteresis if lead.settled.qualified else 0
-    return why(
+    words = why(
         model.mql,
         total=evaluation.total,
         grade=evaluation.grade,
@@ -183,6 +183,7 @@ def _mql_reason(evaluation: Evaluation, model: ScoringModel, lead: Lead) -> str:
         labels=model.labels(),
         slack=slack,
     )
+    return words[:1].upper() + words[1:]
 
 
 def _reason(evaluation: Evaluation) -> str:

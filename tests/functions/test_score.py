@@ -6,6 +6,7 @@ import json
 import pytest
 
 from functions.score.handler import handler, model
+from shared.aws.leads import read_entry
 from shared.identity import home
 from shared.instants import DAY, HOUR, instant_text, parse_instant
 from shared.lead import LeadEvent, queue_message
@@ -42,6 +43,10 @@ def lead_item(aws, kind, value):
     return next(item for item in aws.items(f"LEAD#{home(kind, value, IDENTITY_SECRET)}") if item["SK"] == "LEAD")
 
 
+def lead_of(aws, kind, value):
+    return read_entry(lead_item(aws, kind, value))
+
+
 def test_a_demo_request_makes_one_lead_with_timeline_and_two_changes(aws: Aws, context: Context):
     batch = records(("m1", message(event("e1", "Demo Requested", user_id="u1", email="ada@example.com"))))
     assert handler(batch, context) == {"batchItemFailures": []}
@@ -75,8 +80,8 @@ def test_anonymous_pages_count_for_whoever_the_visitor_turns_out_to_be_in_either
         for message_id, said in order:
             body = json.loads(json.dumps(said).replace('"u1', f'"u1{suffix}').replace('"a1', f'"a1{suffix}'))
             handler(records((message_id + suffix, body)), context)
-    one, other = lead_item(aws, "user", "u1x"), lead_item(aws, "user", "u1y")
-    assert json.loads(one["facts"]) == json.loads(other["facts"]) != {}
+    one, other = lead_of(aws, "user", "u1x"), lead_of(aws, "user", "u1y")
+    assert one.facts == other.facts != {}
 
 
 def test_a_poison_message_fails_alone(aws: Aws, context: Context):
@@ -108,14 +113,13 @@ def test_a_settle_message_cools_a_quiet_lead_and_a_second_one_is_a_no_op(aws: Aw
         ),
         context,
     )
-    lead = lead_item(aws, "user", "u1")
-    assert json.loads(lead["settled"])[1] == "engaged"
-    due = lead["due_at"]
+    lead = lead_of(aws, "user", "u1")
+    assert lead.settled.band == "engaged"
     settle = ("s1", {"schema": 1, "settle": [home("user", "u1", IDENTITY_SECRET)], "as_of": "2027-01-20T00:00:00Z"})
     handler(records(settle), context)
-    cooled = lead_item(aws, "user", "u1")
-    assert json.loads(cooled["settled"])[1] == "early"
-    assert cooled.get("due_at") != due
+    cooled = lead_of(aws, "user", "u1")
+    assert cooled.settled.band == "early"
+    assert cooled.due_at != lead.due_at
     before = aws.items()
     handler(records(settle), context)
     assert aws.items() == before
@@ -140,10 +144,26 @@ def test_two_people_on_one_browser_keep_what_each_did_in_either_order(aws: Aws, 
         bodies = story(suffix)
         for place in order:
             handler(records((f"{place}{suffix}", bodies[place])), context)
-        ann, bob = (json.loads(lead_item(aws, "user", f"{who}{suffix}")["facts"]) for who in ("ann", "bob"))
+        ann, bob = (lead_of(aws, "user", f"{who}{suffix}").facts for who in ("ann", "bob"))
         viewed = {"pricing_page", "product_page"}
         names = [sorted(viewed & {filing.split(".")[0] for filing in facts}) for facts in (ann, bob)]
         assert names == [["pricing_page", "product_page"], ["product_page"]], order
-        assert instant_text(ann[next(iter(key for key in ann if key.startswith("product")))][0][0]) == instant_text(
+        assert instant_text(ann[next(iter(key for key in ann if key.startswith("product")))][0].at) == instant_text(
             NOW - 4 * HOUR
         )
+
+
+def test_what_there_is_no_time_for_goes_back_to_the_queue_and_the_rest_is_done(aws: Aws, context: Context):
+    context.remaining_ms = 5_999
+    batch = records(("m1", message(event("e1", "Page Viewed", user_id="u1"))))
+    assert handler(batch, context) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert aws.items() == []
+
+
+def test_a_batch_of_many_events_is_applied_in_parts(aws: Aws, context: Context):
+    crowd = [
+        (f"m{m}", message(*(event(f"e{m}-{n}", "Page Viewed", user_id=f"u{n % 3}") for n in range(100))))
+        for m in range(12)
+    ]
+    assert handler(records(*crowd), context) == {"batchItemFailures": []}
+    assert lead_item(aws, "user", "u0")["version"] == 3
