@@ -23,7 +23,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value)
     if isinstance(value, Binary):
-        return bytes(value)
+        held: Any = value
+        return bytes(held.value)
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, dict):
