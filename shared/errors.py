@@ -25,6 +25,10 @@ class ConflictError(RipenError):
     """Somebody else changed the item first. Reload, decide again, write again."""
 
 
+class UnwritableError(RipenError, ValueError):
+    """DynamoDB will never take this item (its size, a key). Set the message aside; retrying cannot help."""
+
+
 class MissingSettingError(RipenError):
     """An environment variable the function needs is not set: a deployment error, alarm."""
 

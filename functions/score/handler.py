@@ -28,6 +28,9 @@ TRIES = 6
 TOGETHER = 500
 """Events applied in one round. A batch can hold a hundred messages of a hundred events: memory and time stay bounded."""
 
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a value nobody thought of can raise in a rule."""
+
 LEFT_FOR_ONE_PART = 6_000
 """Milliseconds a round may need. With less left, the rest of the batch goes back to the queue, and what is done stays."""
 
@@ -72,7 +75,24 @@ def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
         yield part
 
 
-def _applied(pending: list[Message]) -> list[Message]:
+def _applied(messages: list[Message]) -> list[Message]:
+    """
+    Apply the messages; return those that go back to the queue.
+
+    A value nobody thought of fails the message it came in, and no other: the part is halved until that one is alone.
+    What AWS answers is not caught, so an outage sends the whole batch back at once.
+    """
+    try:
+        return _contended(messages)
+    except UNEXPECTED as error:
+        if len(messages) == 1:
+            logger.error("message cannot be applied", message_id=messages[0].message_id, problem=type(error).__name__)
+            return messages
+    half = len(messages) // 2
+    return _applied(messages[:half]) + _applied(messages[half:])
+
+
+def _contended(pending: list[Message]) -> list[Message]:
     """Apply the messages; return those whose leads others kept writing meanwhile."""
     for _ in range(TRIES):
         if not pending:

@@ -15,7 +15,7 @@ from shared import settings, table
 from shared.aws import clients
 from shared.aws.batch_get import get_items
 from shared.aws.items import to_item
-from shared.errors import ConflictError
+from shared.errors import ConflictError, UnwritableError
 from shared.instants import instant_text, parse_instant
 from shared.lead import Alias, Fact, Lead, Naming, Register, Settled
 
@@ -77,6 +77,8 @@ def save(
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
             raise ConflictError(f"{len(puts)} entries changed since they were read") from error
+        if error.response["Error"]["Code"] == "ValidationException":
+            raise UnwritableError(f"DynamoDB refuses {len(transaction)} items") from error
         raise
 
 

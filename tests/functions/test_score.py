@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from functions.score import writing
 from functions.score.handler import handler, model
 from shared.aws.leads import read_entry
 from shared.identity import home
@@ -167,3 +168,19 @@ def test_a_batch_of_many_events_is_applied_in_parts(aws: Aws, context: Context):
     ]
     assert handler(records(*crowd), context) == {"batchItemFailures": []}
     assert lead_item(aws, "user", "u0")["version"] == 3
+
+
+def test_an_event_that_a_rule_cannot_take_fails_its_message_alone(aws: Aws, context: Context, monkeypatch):
+    apply = writing.attribute
+
+    def picky(each, workspace, model):
+        if each.event.event_id == "poison":
+            raise TypeError("a value nobody thought of")
+        return apply(each, workspace, model)
+
+    monkeypatch.setattr(writing, "attribute", picky)
+    crowd = [(f"m{n}", message(event(f"e{n}", "Page Viewed", user_id=f"u{n}"))) for n in range(9)]
+    poison = ("bad", message(event("poison", "Page Viewed", user_id="u3")))
+    answer = handler(records(*crowd[:4], poison, *crowd[4:]), context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert all(lead_of(aws, "user", f"u{n}").days for n in range(9))
