@@ -30,7 +30,7 @@ class FailureQueue(Construct):
         ).create_alarm(
             self,
             "Alarm",
-            alarm_description=f"{self.node.path}: messages were set aside; `ripen redrive` sends them again",
+            alarm_description=f"{self.node.path}: messages were set aside; see why in the log, then start a DLQ redrive in the SQS console",
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -2,14 +2,11 @@
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from infra.stages import STAGES, Stage
-from shared.keys import key_kind
 from tests.contracts.test_catalogue import routes
 from tests.source_tree import FUNCTIONS, ROOT, module, within
 
@@ -102,14 +99,6 @@ def test_the_examples_call_routes_that_exist():
 
 def test_the_python_examples_are_python():
     assert [ast.parse(block) for block in blocks("python")]
-
-
-def test_the_example_that_makes_keys_makes_keys():
-    (program,) = [found for block in blocks("sh") for found in re.findall(r"python -c '([^']+)'", block)]
-    made = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, input="secret\n", capture_output=True, text=True, check=True
-    )
-    assert [key_kind(key, "secret") for key in made.stdout.split()] == ["public", "server", "admin", "sales"]
 
 
 def test_stages_and_what_to_fill_in_are_as_the_readme_says():

@@ -31,6 +31,7 @@ from infra.names import ROOT
 
 COMPANION_READY = "/_companion/ready"
 COMPANION_SECONDS = 20.0
+PORT_SECONDS = 3.0
 DEPLOYED_SOURCES = ("cdk.json", "functions", "infra", "shared")
 COMPANION_SOURCES = ("infra/local/companion",)
 
@@ -72,7 +73,7 @@ def _emulator(folder: Path, *, port: int | None, say: Console) -> tuple[State, b
     moved = port is not None and port != state.front_door_port
     if port is not None and (moved or not state.companion.alive()) and not is_free(port):
         raise LocalError(f"port {port} is in use by another program; name a free one, or none to have one chosen")
-    mail_cut_off = not state.companion.alive() and not is_free(state.smtp_port)
+    mail_cut_off = not state.companion.alive() and not _freed(state.smtp_port)
     if state.emulator.alive() and answers(state.emulator_port, READY) and state.deployed and not mail_cut_off:
         say.print(f"[green]✓[/] the emulator runs at {state.endpoint}")
         if moved:
@@ -92,6 +93,11 @@ def _emulator(folder: Path, *, port: int | None, say: Console) -> tuple[State, b
         write_state(folder, state)
         state = write_state(folder, replace(state, emulator=start_emulator(folder, state)))
     return state, True
+
+
+def _freed(port: int) -> bool:
+    """Tell whether the port is free, or is within the moment that a process takes to end."""
+    return bool(wait_until(lambda: is_free(port), seconds=PORT_SECONDS))
 
 
 def _with_ports(state: State, port: int | None, say: Console) -> State:
@@ -115,7 +121,7 @@ def _companion(folder: Path, state: State, say: Console) -> State:
         say.print(f"[green]✓[/] front door, inbox and Slack stand-in run at {state.front_door}")
         return state
     stop(state.companion)
-    if not is_free(state.front_door_port):
+    if not _freed(state.front_door_port):
         taken, chosen = state.front_door_port, free_port(avoid=state.ports)
         say.print(f"[yellow]![/] port {taken} is in use by another program: taking {chosen} instead")
         state = replace(state, front_door_port=chosen)
