@@ -72,7 +72,9 @@ def take_back(unqualified: LeadUnqualified) -> bool:
     """Close the handoff of the qualification if nobody took it. Returns whether it did."""
     for _ in range(TRIES):
         lead = get_lead(unqualified.lead_id)
-        handoff = handoffs.get_handoff(unqualified.lead_id, unqualified.qualification)
+        homes = (unqualified.lead_id,) if lead is None else lead.homes
+        known = [each for home in homes for each in handoffs.get_handoffs(home)]
+        handoff = next((each for each in known if each.running), None)
         decision = decide_unqualified(lead, handoff, unqualified.at)
         if decision is None or decision.verdict != "moved" or decision.announce is None:
             reason = "no such handoff" if decision is None else decision.reason

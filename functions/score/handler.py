@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except (KeyError, TypeError, ValueError) as error:
             logger.error("message is not ours", message_id=record["messageId"], problem=type(error).__name__)
             failed.append(record["messageId"])
-    for part in _parts(messages):
+    for part in _parts(list({message.message_id: message for message in messages}.values())):
         if context.get_remaining_time_in_millis() < LEFT_FOR_ONE_PART:
             failed.extend(message.message_id for message in part)
             continue

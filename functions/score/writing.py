@@ -23,6 +23,10 @@ NO = frozenset({False, "false", "no", "off", "0"})
 """What the `consent` trait may say; anything else says nothing."""
 
 
+TOGETHER = 30
+"""Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring three changes."""
+
+
 @dataclass(slots=True)
 class Said:
     """What proving sources of one round said of one address: receive times, of opt-in and stop the latest."""
@@ -51,6 +55,11 @@ def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Mes
     """
     arrived = {message.message_id: [_addressed(event) for event in message.events] for message in messages}
     timeline.put_events(_timeline_items(messages, arrived))
+    return _round(messages, arrived, model)
+
+
+def _round(messages: Sequence[Message], arrived: dict[str, list[Addressed]], model: ScoringModel) -> list[Message]:
+    """Load, apply, settle and write; events that would tie too many homes together are halved until they do not."""
     every = sorted(
         (each for events in arrived.values() for each in events),
         key=lambda each: (each.event.occurred_at, each.event.event_id),
@@ -60,6 +69,15 @@ def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Mes
     while missing := wanted(every, workspace):
         workspace.add(leads.load(missing))
     owners, touched = _apply(every, workspace, model)
+    if len(every) > 1 and any(len(group) > TOGETHER for group in workspace.together):
+        earlier = {id(each) for each in every[: len(every) // 2]}
+        again: dict[str, Message] = {}
+        for half in (True, False):
+            part = {
+                name: [each for each in events if (id(each) in earlier) is half] for name, events in arrived.items()
+            }
+            again |= {each.message_id: each for each in _round(messages, part, model)}
+        return list(again.values())
     for message in messages:
         for lead_id in message.settle:
             lead = workspace.lead_at(lead_id)
@@ -94,9 +112,9 @@ def _timeline_items(messages: Sequence[Message], arrived: dict[str, list[Address
 
 def _apply(
     every: Iterable[Addressed], workspace: Workspace, model: ScoringModel
-) -> tuple[dict[str, str], dict[str, Touched]]:
+) -> tuple[dict[str, set[str]], dict[str, Touched]]:
     """Apply the events, oldest first; return the lead of each event id, and what was done to each lead."""
-    owners: dict[str, str] = {}
+    owners: dict[str, set[str]] = {}
     touched: dict[str, Touched] = {}
     consents: dict[str, Said] = {}
     for each in every:
@@ -106,7 +124,7 @@ def _apply(
         if lead_id is None:
             logger.info("event of a lead that is gone", event_name=each.event.name)
             continue
-        owners[each.event.event_id] = lead_id
+        owners.setdefault(each.event.event_id, set()).add(lead_id)
         mark = touched.setdefault(lead_id, Touched())
         mark.as_of = max(mark.as_of, each.event.received_at)
         mark.fresh |= is_fresh(each.event)
@@ -228,9 +246,11 @@ def _asked(settlement: Settlement, mark: Touched) -> list[dict[str, Any]]:
     ]
 
 
-def _homes(message: Message, arrived: Sequence[Addressed], owners: dict[str, str], workspace: Workspace) -> set[str]:
+def _homes(
+    message: Message, arrived: Sequence[Addressed], owners: dict[str, set[str]], workspace: Workspace
+) -> set[str]:
     """Return every home the message had a part in."""
     places = {name.home for each in arrived for name in each.names}
-    places |= {owners[each.event.event_id] for each in arrived if each.event.event_id in owners}
+    places |= {lead_id for each in arrived for lead_id in owners.get(each.event.event_id, ())}
     places |= {lead.lead_id for lead_id in message.settle if (lead := workspace.lead_at(lead_id)) is not None}
     return places

@@ -19,9 +19,6 @@ from shared.errors import ConflictError, UnwritableError
 from shared.instants import instant_text, parse_instant
 from shared.lead import Alias, Fact, Lead, Naming, Register, Settled
 
-CHAIN = 8
-"""Aliases followed at most."""
-
 
 def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
     """Return what lives at each home, read consistently; None where nothing does."""
@@ -35,12 +32,9 @@ def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
 
 def get_lead(lead_id: str) -> Lead | None:
     """Return the lead, through aliases, read consistently; None when there is none."""
-    for _ in range(CHAIN):
-        entry = load([lead_id])[lead_id]
-        if not isinstance(entry, Alias):
-            return entry
+    while isinstance(entry := load([lead_id])[lead_id], Alias):
         lead_id = entry.alias_of
-    return None
+    return entry
 
 
 def get_leads(lead_ids: Iterable[str]) -> dict[str, Lead]:

@@ -9,13 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.identity import ANONYMOUS, event_key
-from shared.lead import Alias, Lead, LeadEvent, Naming
+from shared.lead import Alias, Lead, LeadEvent, Naming, Settled
 from shared.rules.facts import apply_event, joined_identities, united
 from shared.rules.model import ScoringModel
-from shared.rules.people import claimed_by, joined_claims, named, survivor
-
-CHAIN = 8
-"""Aliases followed at most; merges can race for longer chains only by intent."""
+from shared.rules.people import claimed_by, joined_claims, named, survivor, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,9 @@ class Workspace:
 
     def lead_at(self, home: str) -> Lead | None:
         """Return the lead the home leads to, or None when nobody lives there yet."""
-        for _ in range(CHAIN):
-            entry = self.now.get(home)
-            if not isinstance(entry, Alias):
-                return entry
+        while isinstance(entry := self.now.get(home), Alias):
             home = entry.alias_of
-        return None
+        return entry
 
     def link(self, *homes: str) -> None:
         """Note that these homes change together."""
@@ -161,18 +155,36 @@ def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> 
 
 def _merge(one: Lead, other: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
     stays, goes = survivor(one, other)
-    settled = replace(
-        stays.settled,
-        qualified=stays.settled.qualified or goes.settled.qualified,
-        qualification=max(stays.settled.qualification, goes.settled.qualification),
-        announced_qualification=max(stays.settled.announced_qualification, goes.settled.announced_qualification),
-        stage=goes.settled.stage if stays.settled.stage == "lead" else stays.settled.stage,
-    )
-    lead = replace(united(stays, goes, model), settled=settled)
+    lead = replace(united(stays, goes, model), settled=_settled(stays.settled, goes.settled))
     workspace.now[lead.lead_id] = lead
     workspace.now[goes.lead_id] = Alias(goes.lead_id, lead.lead_id, version=goes.version)
     workspace.link(lead.lead_id, goes.lead_id)
+    if goes.lead_id in workspace.rebuild:
+        workspace.rebuild.add(lead.lead_id)
     return lead
+
+
+def _settled(stays: Settled, goes: Settled) -> Settled:
+    """
+    Return what is settled of two leads that are one person.
+
+    A qualification that was announced of either is not announced again; one that was announced of neither gets a number
+    of its own, so that it will be.
+    """
+    running = [each for each in (stays, goes) if each.qualified]
+    told = any(each.announced_qualification == each.qualification for each in running)
+    number = max(stays.qualification, goes.qualification)
+    announced = max(stays.announced_qualification, goes.announced_qualification)
+    if running and not told and announced == number:
+        number += 1
+    return replace(
+        goes if stays.band is None else stays,
+        at=max(stays.at, goes.at),
+        qualified=bool(running),
+        qualification=number,
+        announced_qualification=number if told else announced,
+        stage=goes.stage if stays.stage == "lead" else stays.stage,
+    )
 
 
 def _claim(name: Name, lead: Lead, event: LeadEvent, workspace: Workspace, model: ScoringModel) -> Lead:
@@ -181,7 +193,9 @@ def _claim(name: Name, lead: Lead, event: LeadEvent, workspace: Workspace, model
     claim = ((event.occurred_at, lead.lead_id),)
     if isinstance(entry, Lead):
         # A visit names nobody: only who said so, and when, may count as a claim.
-        lead = united(lead, replace(entry, identities={}), model)
+        lead = replace(
+            united(lead, replace(entry, identities={}), model), settled=_settled(lead.settled, entry.settled)
+        )
         workspace.now[name.home] = Alias(name.home, lead.lead_id, claim, entry.version)
     elif entry is None:
         workspace.now[name.home] = Alias(name.home, lead.lead_id, claim)
@@ -213,6 +227,8 @@ def _claim_again(entry: Alias, name: Name, lead: Lead, event: LeadEvent, workspa
     if joined == entry.claims or not others:
         return lead
     workspace.now[name.home] = replace(entry, claims=joined, alias_of=joined[-1][1])
+    if turns(joined) == turns(entry.claims):
+        return lead
     for other in others:
         workspace.now[other.lead_id] = _sharing(other, name, event)
         workspace.rebuild.add(other.lead_id)

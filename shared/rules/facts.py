@@ -20,6 +20,9 @@ DAYS_KEPT = 400
 
 IDENTITIES_KEPT = 20
 
+ANSWERS_KEPT = 50
+"""Assets of which the newest answer is kept for a `missing` rule; its questions are at most 10 times fewer."""
+
 TEXT_KEPT = 120
 """Characters of a profile value that are kept: every further kilobyte of a lead costs a write unit per write."""
 
@@ -61,6 +64,9 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
         facts=facts,
         days=_newest_days(one.days | other.days),
         first_seen=min(first, default=0),
+        filed=next(
+            (each for each in (one.filed, other.filed) if each not in ("", model.filed)), one.filed or other.filed
+        ),
         asked_at=max(one.asked_at, other.asked_at),
         complete_since=max(one.complete_since, other.complete_since),
     )
@@ -68,7 +74,12 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
 
 def _rules_by_filing(model: ScoringModel) -> dict[str, EngagementRule]:
     own = {rule.filing: rule for rule in model.engagement}
-    return own | {rule.answers: rule for rule in model.engagement if rule.answer is not None}
+    return own | {rule.answers: _answering(rule) for rule in model.engagement if rule.answer is not None}
+
+
+def _answering(rule: EngagementRule) -> EngagementRule:
+    """Return the rule by which a `missing` rule's answers are kept: more of them, for many answer what was not asked."""
+    return replace(rule, most=ANSWERS_KEPT)
 
 
 def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], model: ScoringModel) -> Lead:
@@ -89,17 +100,20 @@ def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], mod
     }
     again = Lead(lead_id=lead.lead_id, facts={filing: facts for filing, facts in kept.items() if facts})
     oldest = 0
+    profile: Mapping[str, Register] = {name: each for name, each in lead.profile.items() if each.key not in others}
     for event in events:
         oldest = min(oldest or event.occurred_at, event.occurred_at)
         key = event_key(event.event_id)
         again = replace(
             again, facts=_with_facts(again.facts, event, model, key), days=_with_day(again.days, event, model)
         )
+        profile = _joined_profile(profile, _registers(event, model, key, None))
     changed = lead.filed not in ("", model.filed)
     partial = changed and bool(oldest) and lead.first_seen < oldest
     return replace(
         lead,
         facts=again.facts,
+        profile=profile,
         days=again.days if others else _newest_days(lead.days | again.days),
         filed=model.filed,
         complete_since=oldest if partial else lead.complete_since,
@@ -175,7 +189,7 @@ def _with_facts(
         if event.name in rule.on and matches(rule.where, tree):
             grown[rule.filing] = selected(rule, (*grown.get(rule.filing, ()), fact))
         if rule.answer is not None and event.name in rule.answer[0] and matches(rule.answer[1], tree):
-            grown[rule.answers] = selected(rule, (*grown.get(rule.answers, ()), fact))
+            grown[rule.answers] = selected(_answering(rule), (*grown.get(rule.answers, ()), fact))
     return grown
 
 

@@ -55,12 +55,21 @@ def claimed_by(claims: Iterable[tuple[int, str]], at: int) -> str | None:
 
 
 def joined_claims(one: Iterable[tuple[int, str]], other: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
-    """Return both sets of claims, oldest first, without repeats by the same person in a row; the newest 8 stay."""
+    """
+    Return both sets of claims, oldest first; the newest 8 stay.
+
+    Repeats by one person in a row stay too: somebody else's claim may still turn up between them.
+    """
+    return tuple(sorted({*one, *other})[-CLAIMS_KEPT:])
+
+
+def turns(claims: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    """Return whose turn it was from when: what decides whose an event is."""
     runs: list[tuple[int, str]] = []
-    for claim in sorted({*one, *other}):
+    for claim in sorted(claims):
         if not runs or runs[-1][1] != claim[1]:
             runs.append(claim)
-    return tuple(runs[-CLAIMS_KEPT:])
+    return tuple(runs)
 
 
 def survivor(one: Lead, other: Lead) -> tuple[Lead, Lead]:

@@ -70,6 +70,8 @@ def settle(lead: Lead, model: ScoringModel, as_of: int, *, fresh: bool, own: boo
     number = before.qualification + 1 if qualified and not before.qualified else before.qualification
     in_step = before.announced_band == before.band
     aloud = fresh or (not own and in_step)
+    told = not before.qualified or before.announced_qualification == before.qualification
+    qualifies_aloud = fresh or (not own and in_step and told)
     reason = _reason(evaluation)
     settled = replace(
         before,
@@ -78,10 +80,18 @@ def settle(lead: Lead, model: ScoringModel, as_of: int, *, fresh: bool, own: boo
         qualified=qualified,
         qualification=number,
         announced_band=band if aloud else before.announced_band,
-        announced_qualification=number if aloud and qualified else before.announced_qualification,
+        announced_qualification=number if qualifies_aloud and qualified else before.announced_qualification,
     )
     said = _announcements(
-        before=before, after=settled, evaluation=evaluation, model=model, lead=lead, reason=reason, aloud=aloud
+        before=before,
+        after=settled,
+        evaluation=evaluation,
+        model=model,
+        lead=lead,
+        reason=reason,
+        aloud=aloud,
+        qualifies_aloud=qualifies_aloud,
+        lapsed=not _turned_down(lead, model, now, outcome),
     )
     if settled != before:
         settled = replace(settled, at=now)
@@ -100,19 +110,28 @@ def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
 
 
 def _qualifies(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int, outcome: str | None) -> bool:
-    if outcome in ("won", "lost") or evaluation.excluded is not None:
+    if evaluation.excluded is not None or _turned_down(lead, model, now, outcome):
         return False
     if outcome in ("accepted", "contacted"):
         return lead.settled.qualified
-    if outcome == "rejected":
-        register = lead.profile["sales"]
-        returns_at = _returns_at(lead, model)
-        if now < returns_at or lead.newest_fact_at <= register.at:
-            return False
     slack = model.hysteresis if lead.settled.qualified else 0
     return holds(
         model.mql, total=evaluation.total, grade=evaluation.grade, band=evaluation.band, rules=evaluation.rules, slack=slack
     )  # fmt: skip
+
+
+def _turned_down(lead: Lead, model: ScoringModel, now: int, outcome: str | None) -> bool:
+    """Tell whether sales is done with the lead, or sent it back and it has not come back by an own, later gain."""
+    if outcome != "rejected":
+        return outcome in ("won", "lost")
+    since = lead.profile["sales"].at
+    gained = any(
+        fact.at > since and fact.verdict not in model.refused
+        for rule in model.engagement
+        if rule.points > 0
+        for fact in lead.facts.get(rule.filing, ())
+    )
+    return now < _returns_at(lead, model) or not gained
 
 
 def _returns_at(lead: Lead, model: ScoringModel) -> int:
@@ -137,6 +156,8 @@ def _announcements(
     lead: Lead,
     reason: str,
     aloud: bool,
+    qualifies_aloud: bool,
+    lapsed: bool,
 ) -> tuple[Announcement, ...]:
     said: list[Announcement] = []
     common = {"playbook": model.bundle, "reason": reason}
@@ -148,14 +169,14 @@ def _announcements(
         numbers = {"total": evaluation.total, "grade": evaluation.grade, "level": evaluation.level}
         detail = {"from_band": before.band, "to_band": after.band, **common, **numbers}
         said.append(Announcement("BandChanged", detail, silent=True))
-    if after.qualified and (aloud and before.announced_qualification != after.qualification):
+    if after.qualified and (qualifies_aloud and before.announced_qualification != after.qualification):
         said.append(Announcement("LeadQualified", _qualified_detail(after, evaluation, model, lead), silent=False))
     elif after.qualified and not before.qualified:
         said.append(Announcement("LeadQualified", _qualified_detail(after, evaluation, model, lead), silent=True))
-    if before.qualified and not after.qualified and after.stage in ("lead", "mql"):
+    if before.qualified and not after.qualified and lapsed:
         told = before.announced_qualification == before.qualification
         detail = {"qualification": before.qualification, **common}
-        said.append(Announcement("LeadUnqualified", detail, silent=not (told and aloud)))
+        said.append(Announcement("LeadUnqualified", detail, silent=not told))
     return tuple(said)
 
 
