@@ -6,9 +6,9 @@ Plain frozen values; no rule, no clock, no AWS.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from shared.instants import instant_text, parse_instant
+from shared.instants import DAY, instant_text, parse_instant
 
 Source = Literal["public", "server", "system"]
 """Who said it: a browser or form (proves nothing), a customer's server (proves), or one of our own functions."""
@@ -59,6 +59,14 @@ class LeadEvent:
     @classmethod
     def from_json(cls, said: Mapping[str, Any], *, source: Source, received_at: int) -> "LeadEvent":
         """Read an event of a message. Raises KeyError, TypeError or ValueError when it is not one of ours."""
+        for name in ("anonymous_id", "user_id", "email", "lead_id"):
+            if not isinstance(said.get(name), str | None):
+                raise TypeError(name)
+        for name in ("properties", "traits", "context"):
+            if not isinstance(said.get(name, {}), Mapping):
+                raise TypeError(name)
+        if said.get("verdict", "human") not in get_args(Verdict):
+            raise ValueError("verdict")
         return cls(
             event_id=str(said["event_id"]),
             name=str(said["name"]),
@@ -191,6 +199,12 @@ class Lead:
     def homes(self) -> tuple[str, ...]:
         """Every partition that can hold items of this lead: its own, and the homes of its identities."""
         return tuple(dict.fromkeys([self.lead_id, *(naming.home for naming in self.identities.values())]))
+
+    @property
+    def newest_at(self) -> int:
+        """Newest event time anything of the score rests on: before it, the past must be read from the timeline."""
+        said = max((register.at for register in self.profile.values()), default=0)
+        return max(said, self.newest_fact_at, max(self.days, default=0) * DAY)
 
     @property
     def newest_fact_at(self) -> int:

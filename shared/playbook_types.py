@@ -16,7 +16,10 @@ def _seconds(said: Any) -> int:
     shape = re.fullmatch(r"(\d{1,6}) (second|minute|hour|day|week)s?", said) if isinstance(said, str) else None
     if shape is None:
         raise ValueError(f"{said!r} is no duration; write it as in `30 days`, `1 hour` or `15 minutes`")
-    return int(shape[1]) * _UNITS[shape[2]]
+    seconds = int(shape[1]) * _UNITS[shape[2]]
+    if seconds > 3650 * 86_400:
+        raise ValueError(f"{said!r} is longer than ten years (3650 days)")
+    return seconds
 
 
 def milli(said: Any) -> int:

@@ -155,7 +155,7 @@ def redirect_target(form: Form, allowed_hosts: Sequence[str]) -> str | None:
 
 def _pairs(data: bytes, content_type: str) -> list[tuple[str, str]]:
     """Return the fields in order. The bytes decide; only multipart needs the header, which holds its boundary."""
-    boundary = re.search(r'boundary="?([^";,]{1,70})', content_type)
+    boundary = re.search(r'boundary="?([^";,]{1,70})', content_type, re.IGNORECASE)
     if boundary is not None and content_type.strip().lower().startswith("multipart/form-data"):
         return _multipart(data, boundary[1].strip().encode())
     if data.lstrip()[:1] in (b"{", b"["):

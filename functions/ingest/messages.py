@@ -15,6 +15,9 @@ from shared.lead import LeadEvent, queue_message
 MESSAGE_BYTES = 200_000
 """Largest message. One under SQS's limit that leaves a redelivered batch of them small."""
 
+MESSAGE_EVENTS = 500
+"""Most events of a message: `score` works on a message whole, within its time."""
+
 REQUEST_BYTES = 1_000_000
 """Most bytes a request may queue: what one call to SQS carries (1,048,576) less the messages' own wrapping."""
 
@@ -35,7 +38,7 @@ def messages(events: Iterable[LeadEvent], *, intake: Intake, received_at: int) -
         total += size
         if total > REQUEST_BYTES:
             raise TooLargeError("batch", "is too large once its context stands in every event: send several batches")
-        if size > room:
+        if size > room or len(packed[-1]) == MESSAGE_EVENTS:
             packed.append([])
             room = MESSAGE_BYTES - _WRAPPING
         packed[-1].append(event)

@@ -11,6 +11,7 @@ Repeat-safe  read only
 
 import base64
 import json
+import re
 import time
 from functools import cache
 from typing import Any
@@ -26,10 +27,14 @@ from shared.aws.timeline import recent_events
 from shared.bundle import playbook_document
 from shared.errors import InvalidInputError, NaiveTimeError
 from shared.identity import EMAIL, home, normal_email
-from shared.instants import parse_instant
+from shared.instants import EARLIEST, parse_instant
 from shared.keys import key_kind
 from shared.lead import Lead
 from shared.rules.model import BANDS, ScoringModel, scoring_model
+
+LEAD_ID = re.compile("[a-z2-7]{16}")
+LATEST = 7_258_118_400
+"""2200-01-01T00:00:00Z."""
 
 LIMIT = 200
 """Most leads one page lists."""
@@ -68,6 +73,8 @@ def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         best = ranked((band,) if band else BANDS, _limit(query), model(), now)
         return 200, ranked_view(best, now)
     lead_id = (event.get("pathParameters") or {})["id"]
+    if LEAD_ID.fullmatch(lead_id) is None:
+        return 404, _no_lead()
     if path.endswith("/history"):
         lead = get_lead(lead_id)
         return (404, _no_lead()) if lead is None else (200, history_view(lead, lead_views.changes(lead)))
@@ -79,13 +86,13 @@ def _one(lead_id: str, now: int) -> tuple[int, dict[str, Any]]:
     if lead is None:
         return 404, _no_lead()
     then: Lead | None = lead
-    if now < max(lead.settled.at, lead.newest_fact_at):
+    if now < lead.newest_at:
         then = folded(lead, model(), now)
     if then is None:
         newest = lead_views.newest_change_before(lead, now)
         gone = _error("gone", "as_of lies before the oldest event the timeline still holds")
         return 410, gone | {"newest_change_before": newest}
-    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20), model(), now)
+    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20, until=now), model(), now)
 
 
 def _as_of(query: dict[str, str]) -> int:
@@ -93,9 +100,12 @@ def _as_of(query: dict[str, str]) -> int:
     if said is None:
         return int(time.time())
     try:
-        return parse_instant(said.replace(" ", "+"))
-    except (NaiveTimeError, ValueError) as error:
+        instant = parse_instant(said.replace(" ", "+"))
+    except (NaiveTimeError, OverflowError, ValueError) as error:
         raise InvalidInputError("as_of", "must be a time with a zone, as in 2026-01-05T09:00:00Z") from error
+    if not EARLIEST <= instant <= LATEST:
+        raise InvalidInputError("as_of", "must lie between 1990 and 2200")
+    return instant
 
 
 def _limit(query: dict[str, str]) -> int:
@@ -111,10 +121,10 @@ def _address(event: dict[str, Any]) -> str:
         body = base64.b64decode(body).decode(errors="replace")
     try:
         said = json.loads(body)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise InvalidInputError("body", 'must be JSON, as in {"email": "ada@example.com"}') from error
     address = said.get("email") if isinstance(said, dict) else None
-    if not isinstance(address, str) or "@" not in address:
+    if not isinstance(address, str) or "@" not in address or not address.isprintable():
         raise InvalidInputError("email", "must be a mail address")
     return normal_email(address)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from shared.aws import lead_views, leads, timeline
+from shared.instants import DAY
 from shared.lead import Lead
 from shared.rules.attribution import share
 from shared.rules.facts import apply_event
@@ -26,7 +27,8 @@ def ranked(bands: tuple[str, ...], limit: int, model: ScoringModel, now: int) ->
     walk = lead_views.by_bound(bands)
     while page := list(islice(walk, PAGE)):
         found = leads.get_leads(lead_id for _, lead_id in page)
-        scored = [(evaluate(lead, model, now), lead) for lead in found.values()]
+        then = [lead if now >= lead.newest_at else folded(lead, model, now) for lead in found.values()]
+        scored = [(evaluate(lead, model, now), lead) for lead in then if lead is not None]
         entries = [(evaluation.total, lead.lead_id, lead, evaluation) for evaluation, lead in scored]
         best = heapq.nlargest(limit, [*best, *entries], key=lambda entry: (entry[0], entry[1]))
         if len(best) == limit and page[-1][0] < best[-1][0]:
@@ -45,7 +47,11 @@ def folded(lead: Lead, model: ScoringModel, at: int) -> Lead | None:
     events = [event for event in reversed(timeline.newest_first(mine)) if event.occurred_at <= at]
     if not events:
         return None
-    then = replace(lead, facts={}, days=frozenset(), profile={})
+    facts = {filing: tuple(fact for fact in kept if fact.at <= at) for filing, kept in lead.facts.items()}
+    profile = {name: register for name, register in lead.profile.items() if register.at <= at}
+    days = frozenset(day for day in lead.days if day * DAY <= at)
+    then = replace(lead, facts=facts, days=days, profile=profile)
     for event in events:
         then = apply_event(then, event, model, address=lead.address_hash)
-    return then
+    oldest = events[0].occurred_at
+    return replace(then, complete_since=oldest if lead.first_seen < oldest else lead.complete_since)

@@ -10,7 +10,7 @@ from shared.rules.horizon import next_change_at
 from shared.rules.model import ScoringModel
 from shared.rules.scoring import Evaluation, evaluate
 
-HIDDEN = frozenset({"address", "sales"})
+HIDDEN = frozenset({"address", "consent", "sales"})
 """Registers that are not profile fields of the person."""
 
 
@@ -120,7 +120,7 @@ _KEYS = frozenset({"PK", "SK", "schema", "due_key", "due_attempts", "deliveries"
 
 
 def _handoff(item: Mapping[str, Any]) -> dict[str, Any]:
-    shown = _companion(item)
+    shown = _companion(item) | {"lead_id": table.lead_id_of(item[table.PK])}
     if "score" in shown:
         score = shown["score"]
         lines = [{**line, "points": line["points"] / 1000} for line in score["lines"]]

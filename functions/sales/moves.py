@@ -27,7 +27,7 @@ def make_move(lead_id: str, number: int, move: Move, policy: HandoffPolicy) -> D
         ConflictError: Others kept changing the items; nothing was written. Do it again.
     """
     for _ in range(TRIES):
-        handoff = handoffs.get_handoff(lead_id, number)
+        handoff = handoffs.get_handoff(lead_id, number) or _elsewhere(lead_id, number)
         if handoff is None:
             return None
         decision = decide_move(handoff, move, policy)
@@ -43,6 +43,14 @@ def make_move(lead_id: str, number: int, move: Move, policy: HandoffPolicy) -> D
             continue
         return Decision("moved", after, decision.reason, decision.announce, decision.mail)
     raise ConflictError("the handoff kept changing")
+
+
+def _elsewhere(lead_id: str, number: int) -> Handoff | None:
+    """Return the handoff from another home of the lead: it stays where it was made when its lead becomes another's."""
+    lead = get_lead(lead_id)
+    homes = () if lead is None else lead.homes
+    found = [each for home in homes if home != lead_id and (each := handoffs.get_handoff(home, number)) is not None]
+    return next((each for each in found if each.running), found[0] if found else None)
 
 
 def _with_mail(before: Handoff, decision: Decision) -> tuple[Handoff, list[dict[str, Any]]]:

@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             messages.append(read_message(record))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             logger.error("message is not ours", message_id=record["messageId"], problem=type(error).__name__)
             failed.append(record["messageId"])
     for part in _parts(list({message.message_id: message for message in messages}.values())):

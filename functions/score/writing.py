@@ -9,19 +9,14 @@ from shared.aws import addresses, leads, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import address_hash, home, identity_text
+from shared.identity import address_hash, event_key, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
 from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
-from shared.rules.facts import refiled
+from shared.rules.facts import consent_said, refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
 from shared.rules.settling import Settlement, is_fresh, settle
 from shared.telemetry import logger
-
-YES = frozenset({True, "true", "yes", "on", "1"})
-NO = frozenset({False, "false", "no", "off", "0"})
-"""What the `consent` trait may say; anything else says nothing."""
-
 
 TOGETHER = 30
 """Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring three changes."""
@@ -120,6 +115,7 @@ def _apply(
     for each in every:
         while missing := wanted([each], workspace):
             workspace.add(leads.load(missing))
+        before = workspace.lead_at(each.home)
         lead_id = attribute(each, workspace, model)
         if lead_id is None:
             logger.info("event of a lead that is gone", event_name=each.event.name)
@@ -129,7 +125,7 @@ def _apply(
         mark.as_of = max(mark.as_of, each.event.received_at)
         mark.fresh |= is_fresh(each.event)
         mark.own |= each.event.source != "system"
-        _hear_consent(each, workspace, mark, consents)
+        _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents)
     for address, said in sorted(consents.items()):
         addresses.record_consent(
             address, proven_at=said.proven_at, opted_in_at=said.opted_in_at, stopped_at=said.stopped_at
@@ -137,26 +133,37 @@ def _apply(
     return owners, touched
 
 
-def _hear_consent(each: Addressed, workspace: Workspace, mark: Touched, consents: dict[str, Said]) -> None:
-    """What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail."""
-    said = each.event.traits.get("consent")
-    consent = None if isinstance(said, dict | list) else True if said in YES else False if said in NO else None
-    if each.address is None:
+def _hear_consent(
+    each: Addressed, before: Lead | None, lead: Lead | None, mark: Touched, consents: dict[str, Said]
+) -> None:
+    """
+    What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail.
+
+    The `consent` trait is a state that clients repeat with every login, so only its change is news: said again, it does
+    not subscribe anew whoever has said stop in between. An address that becomes the lead's gets the state it finds.
+    """
+    if lead is None:
         return
     received_at = each.event.received_at
     if each.event.source == "public":
-        if consent and is_fresh(each.event):
+        if each.address is not None and consent_said(each.event) and is_fresh(each.event):
             mark.asked_at = max(mark.asked_at, received_at)
         return
-    known = workspace.stored.get(each.names[0].home)
-    proven = isinstance(known, Lead) and known.proven("address") and known.address_hash == each.address
-    if consent is None and proven:
+    address = each.address or (lead.address_hash if lead.proven("address") else None)
+    register = lead.profile.get("consent")
+    own = register is not None and register.key == event_key(each.event.event_id)
+    held = before.value("consent") if before is not None else None
+    news = own and register is not None and (held is not register.value or before is None)
+    moved = each.address is not None and (
+        before is None or not before.proven("address") or before.address_hash != each.address
+    )
+    if address is None or not (news or moved):
         return
-    heard = consents.setdefault(each.address, Said(received_at))
+    heard = consents.setdefault(address, Said(received_at))
     heard.proven_at = min(heard.proven_at, received_at)
-    if consent is True:
+    if register is not None and register.value is True:
         heard.opted_in_at = max(heard.opted_in_at or 0, received_at)
-    if consent is False:
+    if register is not None and register.value is False:
         heard.stopped_at = max(heard.stopped_at or 0, received_at)
 
 
@@ -232,7 +239,7 @@ def _changes(settlement: Settlement, entry: Lead) -> list[dict[str, Any]]:
 def _asked(settlement: Settlement, mark: Touched) -> list[dict[str, Any]]:
     """Ask for a confirmation mail when an unproven source asked for mail to an address nobody has proved."""
     lead = settlement.lead
-    if mark.asked_at <= lead.asked_at or lead.proven("address") or lead.address_hash is None:
+    if mark.asked_at <= lead.asked_at or lead.address_hash is None:
         return []
     version = lead.version + 1
     return [

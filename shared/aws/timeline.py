@@ -72,16 +72,21 @@ def _events(item: Mapping[str, Any]) -> list[LeadEvent]:
     ]
 
 
-def recent_events(lead: Lead, limit: int) -> list[LeadEvent]:
-    """Return the lead's newest events, newest first, each event once."""
-    return newest_first(event for home in lead.homes for event in events_at(home, limit=limit))[:limit]
+def recent_events(lead: Lead, limit: int, *, until: int | None = None) -> list[LeadEvent]:
+    """Return the lead's newest events (up to the instant, when one is given), newest first, each event once."""
+    events = newest_first(event for home in lead.homes for event in events_at(home, limit=limit + WITHIN_THE_HOUR))
+    return [event for event in events if until is None or event.occurred_at <= until][:limit]
+
+
+WITHIN_THE_HOUR = 80
+"""Further items read, because items of one hour lie in no order."""
 
 
 def newest_first(events: Iterable[LeadEvent]) -> list[LeadEvent]:
     """Return each event once, at the latest of the times its copies carry, the newest first."""
-    latest: dict[str, LeadEvent] = {}
+    latest: dict[tuple[str, str], LeadEvent] = {}
     for event in events:
-        known = latest.get(event.event_id)
+        known = latest.get((event.event_id, event.name))
         if known is None or event.occurred_at > known.occurred_at:
-            latest[event.event_id] = event
+            latest[event.event_id, event.name] = event
     return sorted(latest.values(), key=lambda event: (event.occurred_at, event.event_id), reverse=True)

@@ -29,7 +29,7 @@ CONFIRM_FIELDS = ("sender_name", "postal_address", "unsubscribe_url", "confirm_u
 LONGEST_FIELD = 60
 """Longest profile value we print, in characters; longer ones are not names."""
 
-_LINK_LIKE = re.compile(r"://|www\.|@|[\w-]\.[a-z]{2,}(?:[/\s:]|$)", re.IGNORECASE)
+_LINK_LIKE = re.compile(r"://|www\.|@|[\w-]\.[a-z]{2,}(?!\w)", re.IGNORECASE)
 
 
 class TemplateError(RipenError, ValueError):

@@ -41,8 +41,8 @@ def refusal(address: Address, *, silence_is_consent: bool) -> Refusal | None:
 
 def confirmation_refusal(address: Address, now: int) -> str | None:
     """Return why the address gets no confirmation mail now, or None when it may."""
-    if address.proven_at is not None:
-        return "already proven"
+    if address.proven_at is not None and address.opted_in_at is not None:
+        return "already proven and opted in"
     if address.suppressed is not None:
         return "suppressed"
     if address.stopped_at is not None:

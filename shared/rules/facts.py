@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.identity import event_key
+from shared.identity import EMAIL, event_key
 from shared.instants import utc_day
 from shared.lead import Fact, Lead, LeadEvent, Naming, Register, Verdict
 from shared.rules.model import EngagementRule, ScoringModel
@@ -228,18 +228,37 @@ def _registers(event: LeadEvent, model: ScoringModel, key: str, address: str | N
             said[name] = value
     if event.email is not None and address is not None:
         said["email"], said["address"] = event.email, address
+    if event.source == "server" and (consent := consent_said(event)) is not None:
+        said["consent"] = consent
     if event.source == "system" and event.name in SALES_OUTCOMES:
         said["sales"] = {"outcome": SALES_OUTCOMES[event.name], "reason": event.properties.get("reason_code")}
     return {name: Register(value, at, key, proven) for name, value in said.items()}
 
 
+_YES = frozenset({True, "true", "yes", "on", "1"})
+_NO = frozenset({False, "false", "no", "off", "0"})
+
+
+def consent_said(event: LeadEvent) -> bool | None:
+    """Return what the event's `consent` trait says, or None when it says nothing we know."""
+    said = event.traits.get("consent")
+    if not isinstance(said, bool | str):
+        return None
+    word = said.strip().lower() if isinstance(said, str) else said
+    return True if word in _YES else False if word in _NO else None
+
+
 def _confirmed(lead: Lead, event: LeadEvent, key: str) -> dict[str, Register]:
-    """Return the mail address as proven, when the event says its owner pressed the button in our mail."""
-    if (
-        event.name != ADDRESS_CONFIRMED
-        or event.source != "system"
-        or event.properties.get("address") != lead.address_hash
-    ):
+    """
+    Return the mail address as proven, when the event says its owner pressed the button in our mail.
+
+    Only of a lead that is known *by* that address. That a mailbox exists does not prove that it belongs to the user
+    whose id a browser sent along.
+    """
+    if event.name != ADDRESS_CONFIRMED or event.source != "system":
+        return {}
+    address = event.properties.get("address")
+    if address is None or address != lead.address_hash or f"{EMAIL}#{address}" not in lead.identities:
         return {}
     return {
         name: Register(lead.profile[name].value, event.occurred_at, key, proven=True) for name in ("email", "address")

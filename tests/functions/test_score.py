@@ -7,10 +7,11 @@ import pytest
 
 from functions.score import writing
 from functions.score.handler import handler, model
+from shared.aws import addresses
 from shared.aws.leads import read_entry
 from shared.identity import home
 from shared.instants import DAY, HOUR, instant_text, parse_instant
-from shared.lead import LeadEvent, queue_message
+from shared.lead import Alias, Lead, LeadEvent, queue_message
 from tests.conftest import IDENTITY_SECRET, Aws, Context
 
 NOW = parse_instant("2026-11-18T10:00:00Z")
@@ -184,3 +185,105 @@ def test_an_event_that_a_rule_cannot_take_fails_its_message_alone(aws: Aws, cont
     answer = handler(records(*crowd[:4], poison, *crowd[4:]), context)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert all(lead_of(aws, "user", f"u{n}").days for n in range(9))
+
+
+def test_a_kiosk_that_many_people_use_in_one_batch_loses_nobody_and_takes_nobody_along(aws: Aws, context: Context):
+    people = [
+        event(
+            f"k{n}",
+            "Identified",
+            NOW - (99 - n) * 60,
+            user_id=f"guest{n}",
+            anonymous_id="kiosk",
+            email=f"g{n}@fair.example",
+        )
+        for n in range(40)
+    ]
+    bystander = ("m2", message(event("b", "Demo Requested", user_id="bystander")))
+    answer = handler(records(("m1", message(*people)), bystander), context)
+    assert answer == {"batchItemFailures": []}
+    assert all(isinstance(follow(aws, "user", f"guest{n}"), Lead) for n in range(40))
+    assert lead_of(aws, "user", "bystander").settled.qualified
+
+
+def follow(aws, kind, value):
+    entry = lead_of(aws, kind, value)
+    while isinstance(entry, Alias):
+        entry = read_entry(next(item for item in aws.items(f"LEAD#{entry.alias_of}") if item["SK"] == "LEAD"))
+    return entry
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"properties": 5}, {"traits": [1]}, {"email": 5}, {"context": "x"}, {"verdict": "maybe"}, {"user_id": ["u"]}],
+)
+def test_an_event_of_wrong_types_fails_its_message_alone(wrong, aws: Aws, context: Context):
+    body = message(event("p", "Page Viewed", user_id="p"))
+    body["events"][0] |= wrong
+    answer = handler(records(("bad", body), ("m1", message(event("e1", "Page Viewed", user_id="u1")))), context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert lead_of(aws, "user", "u1").version == 1
+
+
+def test_a_body_nested_beyond_reading_fails_alone(aws: Aws, context: Context):
+    batch = records(("m1", message(event("e1", "Page Viewed", user_id="u1"))))
+    batch["Records"].append({"messageId": "deep", "body": "[" * 100_000})
+    assert handler(batch, context) == {"batchItemFailures": [{"itemIdentifier": "deep"}]}
+
+
+def address_of(aws):
+    (item,) = [item for item in aws.items() if item["SK"] == "ADDR"]
+    return item
+
+
+def test_consent_said_again_does_not_subscribe_anew_whoever_stopped(aws: Aws, context: Context):
+    who = {"user_id": "v", "email": "v@example.com"}
+    first = event("e1", "Identified", traits={"consent": True}, **who)
+    handler(records(("m1", message(first))), context)
+    addresses.record_consent(address_of(aws)["PK"].removeprefix("ADDR#"), stopped_at=NOW + 60)
+    later = NOW + 3600
+    for number, again in enumerate([first, event("e2", "Identified", NOW + 3000, traits={"consent": True}, **who)]):
+        handler(records((f"m{number + 2}", queue_message("server", later, [again]))), context)
+    item = address_of(aws)
+    assert item["opted_in_at"] < item["stopped_at"]
+    no, yes = ({"consent": said} for said in (False, True))
+    handler(
+        records(("m8", queue_message("server", later + 9, [event("e3", "Identified", later, traits=no, **who)]))),
+        context,
+    )
+    handler(
+        records(("m9", queue_message("server", later + 99, [event("e4", "Identified", later + 5, traits=yes, **who)]))),
+        context,
+    )
+    item = address_of(aws)
+    assert item["opted_in_at"] > item["stopped_at"]
+
+
+def test_a_stop_without_an_address_reaches_the_address_of_the_lead(aws: Aws, context: Context):
+    handler(
+        records(
+            (
+                "m1",
+                message(
+                    event("e1", "Identified", NOW - HOUR, user_id="c", email="c@example.com", traits={"consent": True})
+                ),
+            )
+        ),
+        context,
+    )
+    handler(records(("m2", message(event("e2", "Identified", NOW, user_id="c", traits={"consent": False})))), context)
+    assert address_of(aws)["stopped_at"]
+
+
+def test_a_confirmed_mailbox_does_not_become_the_proven_address_of_a_user_a_browser_named(aws: Aws, context: Context):
+    handler(
+        records(("m1", message(event("e1", "Identified", user_id="1042", traits={"first_name": "Olivia"})))), context
+    )
+    claim = event("e2", "Form Submitted", source="public", user_id="1042", email="mallory@evil.example")
+    handler(records(("m2", message(claim, source="public"))), context)
+    lead = lead_of(aws, "user", "1042")
+    confirmed = event(
+        "e3", "Address Confirmed", source="system", lead_id=lead.lead_id, properties={"address": lead.address_hash}
+    )
+    handler(records(("m3", message(confirmed, source="system"))), context)
+    assert not lead_of(aws, "user", "1042").proven("email")

@@ -62,7 +62,7 @@ def test_an_unproven_address_may_be_asked_once_a_day_and_three_times_ever():
 @pytest.mark.parametrize(
     ("known", "why"),
     [
-        ({"proven_at": 1}, "already proven"),
+        ({"proven_at": 1, "opted_in_at": 1}, "already proven and opted in"),
         ({"suppressed": "complained"}, "suppressed"),
         ({"stopped_at": 1}, "stopped"),
         ({"stopped_at": 1, "opted_in_at": 2}, "stopped"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.instants import DAY
 from shared.lead import Fact, Lead, LeadEvent, Naming
-from shared.rules.facts import DAYS_KEPT, apply_event, joined_identities, selected, united
+from shared.rules.facts import ANSWERS_KEPT, DAYS_KEPT, apply_event, joined_identities, selected, united
 from shared.rules.model import EngagementRule, scoring_model
 from shared.rules.scoring import evaluate
 from tests.rules.models import START, consistent, lead_of, lives, models
@@ -53,9 +53,9 @@ def test_what_was_dropped_could_not_have_counted(model, events, later):
     narrow = replace(
         everything,
         facts={
-            filing: selected(rule, everything.facts.get(filing, ()))
+            filing: selected(kept_by, everything.facts.get(filing, ()))
             for rule in model.engagement
-            for filing in (rule.filing, rule.answers)
+            for filing, kept_by in ((rule.filing, rule), (rule.answers, replace(rule, most=ANSWERS_KEPT)))
         },
     )
     now = START + SPAN + later

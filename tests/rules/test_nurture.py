@@ -214,4 +214,4 @@ def test_a_confirmation_needs_an_address_and_leave_to_ask():
     assert decide_confirmation(lead(), Address("1.abc"), NOW) is None
     assert decide_confirmation(lead(), None, NOW) == "no address that can be mailed"
     assert decide_confirmation(lead(email="nobody"), Address("1.abc"), NOW) == "no address that can be mailed"
-    assert decide_confirmation(lead(), ADDRESS, NOW) == "already proven"
+    assert decide_confirmation(lead(), ADDRESS, NOW) == "already proven and opted in"

@@ -1,5 +1,7 @@
 """The pattern grammar against the examples of the EventBridge user guide, operator by operator."""
 
+import time
+
 import pytest
 
 from shared.rules.patterns import PatternError, check_pattern, matches
@@ -112,3 +114,11 @@ REFUSED = [
 def test_what_aws_would_refuse_is_refused_with_the_path_and_the_remedy(pattern, problem):
     with pytest.raises(PatternError, match=problem.replace("*", r"\*")):
         check_pattern(pattern)
+
+
+def test_a_wildcard_costs_one_pass_over_a_hostile_text():
+    began = time.process_time()
+    assert not matches({"p": [{"wildcard": "*/a*/a*/a*/b"}]}, {"p": "/a" * 16_000})
+    assert matches({"p": [{"wildcard": "a*b*b"}]}, {"p": "abb"})
+    assert not matches({"p": [{"wildcard": "ab*ba"}]}, {"p": "aba"})
+    assert time.process_time() - began < 0.5
