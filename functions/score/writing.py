@@ -9,7 +9,7 @@ from shared.aws import addresses, leads, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import address_hash, event_key, home, identity_text
+from shared.identity import address_hash, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
 from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
 from shared.rules.facts import consent_said, refiled
@@ -151,9 +151,8 @@ def _hear_consent(
         return
     address = each.address or (lead.address_hash if lead.proven("address") else None)
     register = lead.profile.get("consent")
-    own = register is not None and register.key == event_key(each.event.event_id)
     held = before.value("consent") if before is not None else None
-    news = own and register is not None and (held is not register.value or before is None)
+    news = register is not None and register.value is not held
     moved = each.address is not None and (
         before is None or not before.proven("address") or before.address_hash != each.address
     )
