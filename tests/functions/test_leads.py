@@ -176,3 +176,17 @@ def test_a_bad_look_up_is_refused(body, aws: Aws, context: Context):
 
 def test_nobody_is_404(aws: Aws, context: Context):
     assert ask("/v1/leads/nobody", context, lead_id="nobody")[0] == 404
+
+
+def test_the_past_looks_like_the_past_in_the_ranking_and_among_recent_events(aws: Aws, context: Context):
+    lead_id = ann(context)
+    then = instant_text(NOW - 2 * DAY)
+    _, one = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=then)
+    _, page = ask("/v1/leads", context, as_of=then)
+    assert [lead["score"]["total"] for lead in page["leads"]] == [one["score"]["total"]]
+    assert [each["name"] for each in one["recent"]] == ["Page Viewed"]
+
+
+@pytest.mark.parametrize("odd", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:59"])
+def test_an_instant_beyond_all_calendars_is_refused(odd, aws: Aws, context: Context):
+    assert ask("/v1/leads", context, as_of=odd)[0] == 400
