@@ -140,7 +140,8 @@ def _hear_consent(
     What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail.
 
     The `consent` trait is a state that clients repeat with every login, so only its change is news: said again, it does
-    not subscribe anew whoever has said stop in between. An address that becomes the lead's gets the state it finds.
+    not subscribe anew whoever has said stop in between. An address that becomes the lead's gets the state it finds. It
+    counts from the time it was said at, not from when a copy or a merge brought it here.
     """
     if lead is None:
         return
@@ -152,7 +153,8 @@ def _hear_consent(
     address = each.address or (lead.address_hash if lead.proven("address") else None)
     register = lead.profile.get("consent")
     held = before.value("consent") if before is not None else None
-    news = register is not None and register.value is not held
+    speaks = each.address is not None or consent_said(each.event) is not None
+    news = speaks and register is not None and register.value is not held
     moved = each.address is not None and (
         before is None or not before.proven("address") or before.address_hash != each.address
     )
@@ -161,9 +163,9 @@ def _hear_consent(
     heard = consents.setdefault(address, Said(received_at))
     heard.proven_at = min(heard.proven_at, received_at)
     if register is not None and register.value is True:
-        heard.opted_in_at = max(heard.opted_in_at or 0, received_at)
+        heard.opted_in_at = max(heard.opted_in_at or 0, register.at)
     if register is not None and register.value is False:
-        heard.stopped_at = max(heard.stopped_at or 0, received_at)
+        heard.stopped_at = max(heard.stopped_at or 0, register.at)
 
 
 def _rebuild(workspace: Workspace, model: ScoringModel) -> None:

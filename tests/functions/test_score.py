@@ -287,3 +287,21 @@ def test_a_confirmed_mailbox_does_not_become_the_proven_address_of_a_user_a_brow
     )
     handler(records(("m3", message(confirmed, source="system"))), context)
     assert not lead_of(aws, "user", "1042").proven("email")
+
+
+@pytest.mark.parametrize("cause", ["a page on a shared device", "an alias call"])
+def test_an_event_that_says_nothing_of_consent_subscribes_nobody_anew(cause, aws: Aws, context: Context):
+    ann = {"user_id": "ann", "anonymous_id": "kiosk"}
+    first = event("e1", "Identified", NOW - 9 * HOUR, email="ann@example.com", traits={"consent": True}, **ann)
+    handler(records(("m1", message(first))), context)
+    handler(
+        records(("m2", message(event("e2", "Identified", NOW - 5 * HOUR, user_id="bob", anonymous_id="kiosk")))),
+        context,
+    )
+    addresses.record_consent(address_of(aws)["PK"].removeprefix("ADDR#"), stopped_at=NOW + 60)
+    page = event("e3", "Page Viewed", NOW - 8 * HOUR, anonymous_id="kiosk")
+    alias = event("e3", "Aliased", NOW, user_id="new", properties={"previous_id": "ann"})
+    said = page if cause.startswith("a page") else alias
+    handler(records(("m3", queue_message("server", NOW + 3600, [said]))), context)
+    item = address_of(aws)
+    assert item["opted_in_at"] < item["stopped_at"]
