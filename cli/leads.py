@@ -1,7 +1,9 @@
-"""`ripen lead show` and `ripen leads`: what the read API of a stage says."""
+"""`ripen lead show`, `ripen lead adjust` and `ripen leads`: what the API of a stage says of leads, and points by hand."""
 
 import argparse
+import getpass
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -54,6 +56,20 @@ def show(asked: argparse.Namespace, console: Console) -> None:
     for run in lead["enrollments"]:
         due = f", next mail due {run['due_at']}" if run.get("due_at") else ""
         console.print(f"track {run['track']}: {run['status']}, step {run['step']}{due}")
+
+
+def adjust(asked: argparse.Namespace, console: Console) -> None:
+    """Give a lead points, or take some, by hand."""
+    lead_id = asked.id or _ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
+    body = {"points": asked.points, "reason": asked.reason, "by": asked.by or getpass.getuser()}
+    if asked.seconds is not None:
+        body["until"] = instant_text(int(time.time()) + asked.seconds)
+    taken = _ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/adjustments", body=body)
+    until = f" until {body['until']}" if "until" in body else ""
+    console.print(
+        f"{signed(Decimal(str(asked.points)))} for {escape(lead_id)}{until}, by {escape(body['by'])}: "
+        f"{escape(body['reason'])}. The score follows within seconds; the same again counts once ({taken['event_id']})."
+    )
 
 
 def rank(asked: argparse.Namespace, console: Console) -> None:

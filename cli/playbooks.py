@@ -1,8 +1,10 @@
-"""`ripen playbook`: is it usable, and what does it say."""
+"""`ripen playbook`: is it usable, what does it say, and how an editor checks it."""
 
 import argparse
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,50 +15,138 @@ from rich.table import Table
 
 from cli.text import points, signed
 from shared.instants import DAY
-from shared.playbook import PlaybookError, compile_playbook
+from shared.playbook import PlaybookError, compile_playbook, reservations
+from shared.playbook_editor import editor_schema
+
+LISTED = 5
+"""Values of a list that are shown; the others are counted."""
 
 
 def check(asked: argparse.Namespace, console: Console) -> None:
     """
-    Say that the playbook can be used.
+    Say that the playbook can be used, and what should be settled first.
 
     Raises:
-        PlaybookError: It cannot; the message lists every problem with its line.
+        PlaybookError: It cannot, or with `--strict` something should be settled first; the message lists every problem.
     """
     document = _compiled(asked.file)
+    warnings = reservations(document, _today())
+    if warnings and asked.strict:
+        raise PlaybookError([f"{asked.file}: {warning}" for warning in warnings])
     scoring = document["scoring"]
     console.print(
         f"{asked.file} can be used: {len(scoring['fit'])} fit rules, {len(scoring['engagement'])} engagement rules, "
         f"{len(document['tracks'])} tracks; to be reviewed by {document['agreement']['review_by']}",
         soft_wrap=True,
+        markup=False,
     )
+    for warning in warnings:
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+
+
+def schema(_asked: argparse.Namespace, _console: Console) -> None:
+    """Print the JSON Schema of a playbook."""
+    sys.stdout.write(editor_schema())
 
 
 def show(asked: argparse.Namespace, console: Console) -> None:
-    """Print what earns how many points, and what follows from a score."""
+    """Print what was agreed, what earns how many points, and what follows from a score."""
     document = _compiled(asked.file)
     scoring, agreement = document["scoring"], document["agreement"]
     console.print(f"[bold]{document['name']}[/], to be reviewed by {agreement['review_by']}")
-    console.print(f"  MQL  {escape(agreement['mql'])}")
-    console.print(f"  SQL  {escape(agreement['sql'])}")
+    console.print(f"  MQL means: {escape(agreement['mql'])}")
+    console.print(f"  SQL means: {escape(agreement['sql'])}")
+    for side in ("marketing", "sales"):
+        signed_off = agreement[side]
+        by = f"by {signed_off['name']} on {signed_off['on']}" if signed_off else "by nobody yet"
+        console.print(f"  Signed for {side} {escape(by)}")
+    for lines in (_lists(scoring), _exclusions(scoring)):
+        for line in lines:
+            console.print(escape(line))
+    console.print(_fit(scoring))
+    console.print(_engagement(scoring))
+    for line in _consequences(scoring):
+        console.print(escape(line))
+
+
+def _fit(scoring: Mapping[str, Any]) -> Table:
     fit = Table("Fit", "Points", "Of whom")
     for rule in scoring["fit"]:
-        fit.add_row(rule["label"], _signed(rule["points"]), escape(json.dumps(rule["where"], ensure_ascii=False)))
-    console.print(fit)
+        fit.add_row(escape(rule["label"]), _signed(rule["points"]), escape(_pattern(rule["where"])))
+    return fit
+
+
+def _engagement(scoring: Mapping[str, Any]) -> Table:
     engagement = Table("Engagement", "Points", "Counts", "Decay", "Event")
     for rule in scoring["engagement"]:
+        limits = [f"{_points(rule[cap])} {words}" for cap, words in _CAPS if rule[cap] is not None]
+        silence = [f"after {rule['after_silence']} quiet days"] if rule["after_silence"] is not None else []
+        counts = [*silence, _counts(rule["counts"]), *limits, *([f"in {rule['group']}"] if rule["group"] else [])]
         engagement.add_row(
-            rule["label"],
+            escape(rule["label"]),
             _signed(rule["points"]),
-            _counts(rule["counts"]),
-            _decay(rule.get("decay")),
-            ", ".join(rule["on"]),
+            escape("; ".join(counts)),
+            _decay(rule["decay"]),
+            escape(", ".join(rule["on"])),
         )
-    console.print(engagement)
+    return engagement
+
+
+_CAPS = (("day_cap", "points a day at most"), ("cap", "points at most"))
+
+
+def _lists(scoring: Mapping[str, Any]) -> Iterator[str]:
+    for name, said in scoring["lists"].items():
+        values = said["values"]
+        more = f" and {len(values) - LISTED} more" if len(values) > LISTED else ""
+        yield f"List {name}: {said['field']} is {', '.join(values[:LISTED])}{more}"
+
+
+def _exclusions(scoring: Mapping[str, Any]) -> Iterator[str]:
+    for each in scoring["exclusions"]:
+        effect = "score 0" if each["effect"] == "zero" else "never MQL"
+        yield f"Excluded ({effect}): {each['label']}: {each['rule'] or _pattern(each['where'])}"
+
+
+def _consequences(scoring: Mapping[str, Any]) -> Iterator[str]:
+    for name, group in scoring["groups"].items():
+        yield f"Group {name} ({group['label']}): {_points(group['cap'])} points at most"
     for step in scoring["inactivity"]:
-        console.print(f"No activity for {step['days']} days: {_signed(step['points'])}")
+        yield f"No activity for {step['days']} days: {_signed(step['points'])}"
     bands = ", ".join(f"{name} from {_points(scoring['bands'][name])}" for name in ("engaged", "sales_ready"))
-    console.print(f"Bands: early, {bands}; held for {_points(scoring['hysteresis'])} points less")
+    yield f"Bands: early, {bands}; held for {_points(scoring['hysteresis'])} points less"
+    grades = ", ".join(f"{name} from {_points(least)}" for name, least in scoring["grades"].items())
+    yield f"Grades of fit: {grades}, else D"
+    levels = ", ".join(f"{level} from {_points(least)}" for level, least in enumerate(scoring["levels"], start=1))
+    yield f"Levels of engagement: {levels}, else 4"
+    quadrant = scoring["quadrant"]
+    yield (
+        f"High fit is grade {', '.join(quadrant['grades'])}; "
+        f"high engagement is level {', '.join(map(str, quadrant['levels']))}"
+    )
+    if scoring["triggers"]:
+        yield f"Triggers: {', '.join(scoring['triggers'])}"
+    for name, label in (("mql", "MQL when"), ("high_priority", "High priority when")):
+        yield f"{label}: {_condition(scoring['qualification'][name])}"
+
+
+def _condition(said: Mapping[str, Any]) -> str:
+    ((form, wanted),) = said.items()
+    if form in ("any", "all"):
+        parts = [_condition(each) for each in wanted]
+        joined = (" or " if form == "any" else " and ").join(parts)
+        return f"({joined})" if len(parts) > 1 else joined
+    if form == "score_at_least":
+        return f"{_points(wanted)} points"
+    return f"rule {wanted}" if form == "rule" else f"{form} {', '.join(wanted)}"
+
+
+def _pattern(where: Mapping[str, Any]) -> str:
+    return json.dumps(where, ensure_ascii=False)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _compiled(path: Path) -> dict[str, Any]:
@@ -82,19 +172,32 @@ def _counts(counts: Mapping[str, Any]) -> str:
             return f"every time, {most} at most"
         case "per_day":
             return f"{counts['a_day']} a day, {most} days at most"
-        case form:
-            return (
-                f"once for each {counts['asset'].rpartition('.')[2]}, {most} at most" if form == "per_asset" else form
-            )
+        case "per_asset":
+            return f"once for each {_last(counts['asset'])}, {most} at most"
+        case "count":
+            what = _last(counts["asset"]) if counts["distinct"] == "asset" else counts["distinct"]
+            return f"once while {most} (by {what}) lie within {_days(counts['within'])}"
+    answer = " or ".join(counts["answer"]["on"])
+    return f"once for each {_last(counts['asset'])} without {answer} in {_days(counts['within'])}, {most} at most"
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _decay(decay: Mapping[str, Any] | None) -> str:
     if not decay:
         return "none"
-    if decay.get("half_life_seconds"):
-        return f"halves in {_days(decay['half_life_seconds'])}"
-    return f"ends after {_days(decay['expires_seconds'])}" if decay.get("expires_seconds") else "none"
+    said = []
+    if decay["half_life_seconds"]:
+        said.append(f"halves in {_days(decay['half_life_seconds'])}")
+    if decay["percent"]:
+        said.append(f"loses {decay['percent']} % each {_days(decay['period_seconds'])}")
+    if decay["expires_seconds"]:
+        said.append(f"ends after {_days(decay['expires_seconds'])}")
+    return ", ".join(said)
 
 
 def _days(seconds: int) -> str:
-    return f"{points(Decimal(seconds) / DAY)} days"
+    days = Decimal(seconds) / DAY
+    return f"{points(days)} days" if days >= 1 else f"{points(Decimal(seconds) / 3600)} hours"

@@ -49,6 +49,23 @@ class Stage:
         """Return the deployed name of a function's folder."""
         return self._local.functions[name] if self.name == LOCAL else self._output(f"{pascal(name)}Function")
 
+    def take_settings(self) -> None:
+        """Give this process what a function of the stage finds in its environment: table and queues by name."""
+        if self.name == LOCAL:
+            known = self._local
+            named = {
+                "TABLE_NAME": known.table_name,
+                "SETTLE_QUEUE_URL": known.settle_queue_url,
+                "RESETTLE_QUEUE_URL": known.resettle_queue_url,
+            }
+        else:
+            named = {
+                "TABLE_NAME": self._output("TableName"),
+                "SETTLE_QUEUE_URL": self._output("SettleQueueUrl"),
+                "RESETTLE_QUEUE_URL": self._output("ResettleQueueUrl"),
+            }
+        os.environ.update(named)
+
     @cached_property
     def _signing_secret(self) -> str:
         return deployments.secret_value(

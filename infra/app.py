@@ -6,18 +6,27 @@ Two stacks a stage: what must outlive a deployment, and what works on it.
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
 
 import aws_cdk as cdk
 
 from infra import acknowledgements
+from infra.packages import compiled
 from infra.stages import STAGES, Stage
 from infra.stateful_stack import StatefulStack
 from infra.stateless_stack import StatelessStack
+from shared.playbook import reservations, unsigned
 
 
 class UnknownStageError(ValueError):
     """The context names no stage we have, or none at all."""
+
+
+class UnsignedPlaybookError(ValueError):
+    """The stage takes only a signed playbook, and its own is not."""
 
 
 def stage_of(app: cdk.App) -> Stage:
@@ -66,13 +75,31 @@ def add_stacks(app: cdk.App, stage: Stage) -> tuple[StatefulStack, StatelessStac
     return stateful, stateless
 
 
+def check_agreement(stack: cdk.Stack, stage: Stage, document: Mapping[str, Any], today: date) -> None:
+    """
+    Warn of what should be settled before the stage's playbook is relied on.
+
+    An overdue review only warns: it must not keep a repair from being deployed.
+
+    Raises:
+        UnsignedPlaybookError: The stage takes only a signed playbook, and nobody said `-c accept_unsigned=true`.
+    """
+    accepted = str(stack.node.try_get_context("accept_unsigned")).lower() == "true"
+    if stage.signed_playbook_only and not accepted and (missing := unsigned(document)):
+        refusal = f"stage {stage.name} takes only a signed playbook; to deploy it all the same: -c accept_unsigned=true"
+        raise UnsignedPlaybookError("\n".join([*missing, refusal]))
+    for number, reservation in enumerate(reservations(document, today), start=1):
+        cdk.Annotations.of(stack).add_warning_v2(f"ripen:playbook-{number}", reservation)
+
+
 def main() -> None:
     app = cdk.App()
     try:
         stage = stage_of(app)
-    except UnknownStageError as error:
+        _, stateless = add_stacks(app, stage)
+        check_agreement(stateless, stage, compiled(stage.playbook), datetime.now(UTC).date())
+    except (UnknownStageError, UnsignedPlaybookError) as error:
         sys.exit(str(error))
-    add_stacks(app, stage)
     app.synth()
 
 

@@ -35,6 +35,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "POST /v1/a",
         "POST /v1/b",
         "POST /forms/{form}",
+        "POST /v1/leads/{lead_id}/adjustments",
     ),
     "links": (
         "GET /c/{token}",

@@ -27,8 +27,8 @@ from shared.playbook import compile_playbook
 
 LOCK = ROOT / "requirements" / "runtime.txt"
 
-COMPILE_TIME_ONLY = "shared/playbook"
-"""Start of what only the compilation of a playbook needs: the documents, YAML, models a cold start must not pay."""
+COMPILE_TIME_ONLY = ("shared/playbook", "shared/mail_domains")
+"""Starts of what only the compilation of a playbook needs: documents, lists, models a cold start must not pay."""
 
 PYTHON = "3.13"
 PLATFORM = "aarch64-manylinux2014"
@@ -37,7 +37,7 @@ PLATFORM = "aarch64-manylinux2014"
 def package_files(name: str, playbook: str) -> dict[str, bytes]:
     """Return the files of the function's package: path within it to content."""
     found = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in _source_files(name)}
-    found[f"shared/{bundle.FILE}"] = _compiled(playbook)
+    found[f"shared/{bundle.FILE}"] = _packed(playbook)
     return found
 
 
@@ -52,9 +52,13 @@ def _source_files(name: str) -> Iterator[Path]:
 
 
 @cache
-def _compiled(playbook: str) -> bytes:
-    document = compile_playbook(ROOT / "shared" / "playbooks" / f"{playbook}.yaml")
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def compiled(playbook: str) -> dict[str, Any]:
+    """Return the playbook of that name as the functions will read it."""
+    return compile_playbook(ROOT / "shared" / "playbooks" / f"{playbook}.yaml")
+
+
+def _packed(playbook: str) -> bytes:
+    return json.dumps(compiled(playbook), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @cache

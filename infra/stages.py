@@ -19,7 +19,9 @@ class Stage:
     """Table, secrets and mail identity outlive the stack; the table and the stack refuse deletion."""
     point_in_time_recovery: bool = True
     playbook: str = "default"
-    """Which document of shared/playbooks the functions run."""
+    """Which document of shared/playbooks a new stage starts with; afterwards `ripen playbook publish` changes it."""
+    signed_playbook_only: bool = True
+    """Refuse to publish a playbook that is not signed, or is overdue for review, unless told to accept it."""
 
     # who may talk to us, and how much
     allowed_origins: tuple[str, ...] = ("https://www.example.com",)
@@ -64,6 +66,9 @@ class Stage:
     receive_count: int = 5
     """Deliveries of a queued message before it is set aside."""
     score_concurrency: int = 50
+    settle_concurrency: int = 10
+    """How many `score` functions work on leads that time or a new playbook changes: live events never wait for them."""
+    resettle_concurrency: int = 4
     send_concurrency: int = 5
     stream_record_age: int | None = None
     """How long `publish` retries a change before setting it aside; None means by count alone."""
@@ -85,6 +90,7 @@ PROD = Stage(name="prod")
 STAGING = replace(
     PROD,
     name="staging",
+    signed_playbook_only=False,
     allowed_origins=("https://staging.example.com",),
     redirect_hosts=("staging.example.com",),
     mail_domain="staging.example.com",
@@ -92,6 +98,7 @@ STAGING = replace(
     requests_per_second=100,
     request_burst=200,
     score_concurrency=10,
+    settle_concurrency=5,
     log_days=30,
 )
 
@@ -104,6 +111,8 @@ DEV = replace(
     mail_domain="dev.example.com",
     sender="hello@dev.example.com",
     score_concurrency=2,
+    settle_concurrency=2,
+    resettle_concurrency=2,
     send_concurrency=2,
     log_days=7,
     log_level="DEBUG",

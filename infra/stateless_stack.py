@@ -1,9 +1,9 @@
 """
 Everything that works: read it beside the picture in the README, from left to right.
 
-What a stage costs a month while nobody uses it, US East, no free tier: 24 alarms $2.40, 3 secrets $1.20, the queue
-pollers of two event sources $0.60 (1.5 million receives), 60,000 sweeps with their queries $0.45; the rest is paid by
-use: under $5.
+What a stage costs a month while nobody uses it, US East, no free tier: 27 alarms $2.70, 3 secrets $1.20, the queue
+pollers of four event sources $1.20 (3 million receives), 60,000 sweeps with their queries $0.45; the rest is paid by
+use: under $6.
 """
 
 from typing import Any
@@ -50,6 +50,8 @@ class StatelessStack(cdk.Stack):
 
         self.api = RipenApi(self, "Http", stage=stage)
         self.events = WorkingQueue(self, "Events", stage=stage, operations=self.operations)
+        self.settle = WorkingQueue(self, "Settle", stage=stage, operations=self.operations)
+        self.resettle = WorkingQueue(self, "ResettleWork", stage=stage, operations=self.operations)
         self.sends = WorkingQueue(self, "Sends", stage=stage, operations=self.operations)
         self.bus = events.EventBus(self, "Bus", description=f"Ripen {stage.name}: what changed about leads")
 
@@ -61,6 +63,7 @@ class StatelessStack(cdk.Stack):
             self._enroll(),
             self._notify(),
             self._decay_sweep(),
+            self._resettle(),
             self._sla_sweep(),
             self._nurture_sweep(),
             self._nurture_send(),
@@ -96,6 +99,8 @@ class StatelessStack(cdk.Stack):
             "dynamodb:BatchGetItem",
             "dynamodb:BatchWriteItem",
             "dynamodb:GetItem",
+            "dynamodb:PartiQLInsert",
+            "dynamodb:PartiQLUpdate",
             "dynamodb:PutItem",
             "dynamodb:Query",
             "dynamodb:UpdateItem",
@@ -103,6 +108,7 @@ class StatelessStack(cdk.Stack):
         )
         self._may_read_secrets(score, identity=True)
         score.works_off(self.events, batch=100, window=1, concurrency=self._stage.score_concurrency)
+        score.works_off(self.settle, batch=20, window=1, concurrency=self._stage.settle_concurrency)
         return score
 
     def _what_sales_did_is_an_event(self) -> None:
@@ -200,13 +206,26 @@ class StatelessStack(cdk.Stack):
 
     def _decay_sweep(self) -> RipenFunction:
         sweep = self._function(
-            "decay_sweep", TABLE_NAME=self.state.table.table_name, EVENTS_QUEUE_URL=self.events.queue.queue_url
+            "decay_sweep", TABLE_NAME=self.state.table.table_name, SETTLE_QUEUE_URL=self.settle.queue.queue_url
         )
         sweep.may("dynamodb:Query", on=[self._due])
-        sweep.may("dynamodb:UpdateItem", on=[self._items])
-        sweep.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
+        sweep.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
+        sweep.may("sqs:SendMessage", on=[self.settle.queue.queue_arn])
         Sweep(self, "Decay", function=sweep, every=self._stage.decay_every, stage=self._stage)
         return sweep
+
+    def _resettle(self) -> RipenFunction:
+        resettle = self._function(
+            "resettle",
+            TABLE_NAME=self.state.table.table_name,
+            SETTLE_QUEUE_URL=self.settle.queue.queue_url,
+            RESETTLE_QUEUE_URL=self.resettle.queue.queue_url,
+        )
+        resettle.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
+        resettle.may("dynamodb:Query", on=[self._rank])
+        resettle.may("sqs:SendMessage", on=[self.settle.queue.queue_arn, self.resettle.queue.queue_arn])
+        resettle.works_off(self.resettle, batch=1, window=0, concurrency=self._stage.resettle_concurrency)
+        return resettle
 
     def _sla_sweep(self) -> RipenFunction:
         sweep = self._function("sla_sweep", TABLE_NAME=self.state.table.table_name)
@@ -316,7 +335,7 @@ class StatelessStack(cdk.Stack):
             SIGNING_SECRET=self.state.signing_secret.secret_arn,
             IDENTITY_SECRET=self.state.identity_secret.secret_arn,
         )
-        leads.may("dynamodb:BatchGetItem", on=[self._items])
+        leads.may("dynamodb:BatchGetItem", "dynamodb:GetItem", on=[self._items])
         leads.may("dynamodb:Query", on=[self._items, self._due, self._rank])
         self._may_read_secrets(leads, signing=True, identity=True)
         self.api.serve("leads", leads)
@@ -344,6 +363,8 @@ class StatelessStack(cdk.Stack):
         """Every queue where something is set aside."""
         return [
             self.events.failures,
+            self.settle.failures,
+            self.resettle.failures,
             self.sends.failures,
             *(function.failures for function in self.functions if function.asynchronous),
         ]

@@ -34,11 +34,17 @@ class Change(BaseModel):
         return int(moment.timestamp())
 
 
-class BandChanged(Change):
+class LeadChange(Change):
+    """What every change of a lead's score says: by which playbook, and what brought it."""
+
+    playbook: Id
+    cause: str = Field(default="", description="An event's name, `time`, or `playbook`.")
+
+
+class BandChanged(LeadChange):
     """A lead settled in another band, and this is the first we say of it."""
 
     detail_type = "BandChanged"
-    playbook: Id
     from_band: str | None = None
     to_band: str
     reason: str
@@ -47,23 +53,39 @@ class BandChanged(Change):
     level: int = Field(ge=1, le=4)
 
 
-class LeadQualified(Change):
+class LeadQualified(LeadChange):
     """A lead became MQL. `qualification` counts the times it did."""
 
     detail_type = "LeadQualified"
-    playbook: Id
     qualification: int = Field(ge=1)
     priority: Literal["high", "standard"]
     reason: str
     total: int = Field(description="Milli-points.")
 
 
-class LeadUnqualified(Change):
+class LeadUnqualified(LeadChange):
     """A lead stopped being MQL before sales accepted it."""
 
     detail_type = "LeadUnqualified"
-    playbook: Id
     qualification: int = Field(ge=1)
+    reason: str
+
+
+class StageChanged(LeadChange):
+    """A lead moved on because of sales: to sql, recycled, customer or lost. Becoming MQL is `LeadQualified`."""
+
+    detail_type = "StageChanged"
+    from_stage: str
+    to_stage: str
+    reason: str
+
+
+class RuleTriggered(LeadChange):
+    """One of the playbook's triggers has a new cause: its rule holds, since the oldest fact that satisfies it."""
+
+    detail_type = "RuleTriggered"
+    rule: Id
+    cause_at: AwareDatetime
     reason: str
 
 
@@ -140,6 +162,8 @@ CHANGES: tuple[type[Change], ...] = (
     BandChanged,
     LeadQualified,
     LeadUnqualified,
+    StageChanged,
+    RuleTriggered,
     ConfirmationRequested,
     HandoffCreated,
     HandoffAccepted,

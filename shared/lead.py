@@ -117,6 +117,24 @@ class Fact:
     event: str
     asset: str = ""
     verdict: Verdict = "human"
+    late: bool = False
+    """Received more than a day after it happened: it scores, and fires no trigger."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Adjustment:
+    """
+    Points a person gave or took by hand: milli-points, by whom and why in words.
+
+    It counts until the instant `until`; 0 is for good.
+    """
+
+    at: int
+    event: str
+    points: int
+    by: str
+    reason: str
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +157,8 @@ class Settled:
     What we last decided, and what we last said, about a lead. History, not an input of any score.
 
     `band` and `qualification` are what holds; `announced_band` and `announced_qualification` are what the bus was told.
-    They differ after history was imported: the lead's next own event announces.
+    They differ after history was imported or a playbook published: the lead's next own event announces. `playbook` is
+    the bundle it was decided by. `triggers` holds the cause (time, event) that each trigger rule saw last.
     """
 
     at: int = 0
@@ -149,6 +168,10 @@ class Settled:
     qualified: bool = False
     qualification: int = 0
     announced_qualification: int = 0
+    lapse_unsaid: bool = False
+    """The lead stopped being MQL in silence: its next own event says so."""
+    playbook: str = ""
+    triggers: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +190,8 @@ class Lead:
     profile: Mapping[str, Register] = field(default_factory=dict)
     facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
     """By filing name of the rule (its id and the hash of its pattern and counting)."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What people added by hand, oldest first, newest 10."""
     days: frozenset[int] = frozenset()
     """UTC days with activity of the lead's own, newest 400."""
     first_seen: int = 0
@@ -208,8 +233,9 @@ class Lead:
 
     @property
     def newest_fact_at(self) -> int:
-        """Event time of the newest fact; 0 without facts."""
-        return max((facts[-1].at for facts in self.facts.values() if facts), default=0)
+        """Event time of the newest fact or adjustment; 0 without any."""
+        newest = self.adjustments[-1].at if self.adjustments else 0
+        return max([newest, *(facts[-1].at for facts in self.facts.values() if facts)])
 
 
 @dataclass(frozen=True, slots=True)

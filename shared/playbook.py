@@ -7,6 +7,8 @@ through `shared/bundle.py`.
 
 import hashlib
 import json
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from pydantic import ValidationError
 
 from shared.mailing import CONFIRM
 from shared.playbook_mails import check_mails, read_mails
+from shared.playbook_problems import line_of, path_text, problems_of
 from shared.playbook_schema import Playbook
+from shared.playbook_types import Place
 
 FOLDER = Path(__file__).with_name("playbooks")
 DEFAULT = FOLDER / "default.yaml"
@@ -56,45 +60,27 @@ def read_playbook(path: Path) -> Playbook:
     Raises:
         PlaybookError: It cannot be used; the message lists every problem with its line.
     """
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         said = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer implicit types
         tree = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PlaybookError([f"{path.name}:{line}: {error.problem}"]) from error
+        begins = f" {error.context}, which begins in line {error.context_mark.line + 1}" if error.context_mark else ""
+        raise PlaybookError([f"{path.name}:{line}: {error.problem}{begins}"]) from error
+    except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        raise PlaybookError([f"{path.name}:1: is no YAML in UTF-8: {error}"]) from error
     try:
         return Playbook.model_validate(said)
     except ValidationError as error:
-        raise PlaybookError(
-            [
-                f"{path.name}:{_line(tree, problem['loc'])}: {'.'.join(str(part) for part in problem['loc'])}: "
-                f"{problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors(include_url=False)
-            ]
-        ) from error
-
-
-def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """Return the line of the deepest part of the location that stands in the document."""
-    line = 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if found is None:
-                continue
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
+        raise PlaybookError([f"{path.name}:{problem}" for problem in problems_of(error, Playbook, tree)]) from error
 
 
 def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
     """Return the playbook at `path` with its mails as one document of plain JSON values, named by its hash."""
     playbook = read_playbook(path)
     mails = read_mails(MAILS)
-    missing = [
+    missing: list[tuple[Place, str]] = [
         (("tracks", name, "steps", number, "content"), step.content)
         for name, track in playbook.tracks.items()
         for number, step in enumerate(track.steps)
@@ -104,7 +90,7 @@ def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
         tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
         raise PlaybookError(
             [
-                f"{path.name}:{_line(tree, place)}: {'.'.join(map(str, place))}: no mail is named {content}; "
+                f"{path.name}:{line_of(tree, place)}: {path_text(place)}: no mail is named {content}; "
                 f"add {MAILS.name}/{content}.liquid"
                 for place, content in missing
             ]
@@ -116,3 +102,24 @@ def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
     document = {"name": playbook.name, **playbook.compiled(), "templates": used}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {"bundle": f"{playbook.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}", **document}
+
+
+def unsigned(document: Mapping[str, Any]) -> list[str]:
+    """Return which side has not signed the compiled playbook."""
+    agreement = document["agreement"]
+    return [
+        f"{document['name']} is not signed by {side}; write agreement.{side}, as in {{name: Maria, on: 2026-11-02}}"
+        for side in ("marketing", "sales")
+        if not agreement[side]
+    ]
+
+
+def reservations(document: Mapping[str, Any], today: date) -> list[str]:
+    """Return what should be settled before the compiled playbook is relied on: missing signatures, a late review."""
+    review_by = document["agreement"]["review_by"]
+    if today <= date.fromisoformat(review_by):
+        return unsigned(document)
+    return [
+        *unsigned(document),
+        f"the review of {document['name']} is overdue since {review_by}; review it, then move review_by",
+    ]

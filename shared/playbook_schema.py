@@ -1,17 +1,38 @@
 """What a playbook may say: pydantic models whose errors are written for the person who edits the YAML."""
 
-from datetime import date
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from shared.playbook_scoring import Scoring
-from shared.playbook_types import Address, Clock, Content, Name, Seconds, Section, Text, Url, Weekday, Whole, Zone
+from shared.playbook_types import (
+    Address,
+    Clock,
+    Content,
+    Day,
+    Member,
+    MisplacedError,
+    Name,
+    Place,
+    Seconds,
+    Section,
+    Slug,
+    Span,
+    Text,
+    Url,
+    Weekday,
+    Whole,
+    Zone,
+    nearest,
+)
 
 
 class SignOff(Section):
+    """Who signed for one side, and when."""
+
     name: Text
-    on: date
+    on: Day
 
 
 class Agreement(Section):
@@ -19,19 +40,23 @@ class Agreement(Section):
 
     marketing: SignOff | None = None
     sales: SignOff | None = None
-    review_by: date
+    review_by: Day
     mql: Text
     sql: Text
 
 
 class Rep(Section):
+    """Somebody of sales. Without a Slack member id they are named, not mentioned."""
+
     id: Name
     name: Text
     email: Address
-    slack: Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")] | None = None
+    slack: Member | None = None
 
 
 class Calendar(Section):
+    """Working hours, in which business clocks run."""
+
     zone: Zone
     days: Annotated[list[Weekday], Field(min_length=1)]
     opens: Clock
@@ -40,19 +65,25 @@ class Calendar(Section):
     @model_validator(mode="after")
     def opens_first(self) -> Self:
         if not self.opens < self.closes:
-            raise ValueError("opens must be before closes: a calendar without working hours stops every clock for ever")
+            raise MisplacedError(
+                (("opens",), "opens must be before closes: a calendar without working hours stops every clock for ever")
+            )
         return self
 
 
 class SlaClock(Section):
-    within: Seconds
+    """How soon something must happen, in working time or by the calendar."""
+
+    within: Span
     time: Literal["business", "calendar"]
     warn_before: Seconds
 
     @model_validator(mode="after")
     def warns_in_time(self) -> Self:
         if not self.warn_before < self.within:
-            raise ValueError("warn_before must be shorter than within, or the warning would come with the lead")
+            raise MisplacedError(
+                (("warn_before",), "must be shorter than within, or the warning would come with the lead")
+            )
         return self
 
     def compiled(self) -> dict[str, Any]:
@@ -60,11 +91,15 @@ class SlaClock(Section):
 
 
 class ClockPair(Section):
+    """One clock for leads of high priority, one for the others."""
+
     high: SlaClock
     standard: SlaClock
 
 
 class RejectReason(Section):
+    """Why sales sends a lead back, to which track, and how long it does not qualify again."""
+
     code: Name
     text: Text
     returns_to: Name | None = None
@@ -72,6 +107,8 @@ class RejectReason(Section):
 
 
 class Handoff(Section):
+    """Who gets a qualified lead, by when they must act, and why they may send it back."""
+
     channel: Text
     owners: Annotated[list[Rep], Field(min_length=1)]
     manager: Rep
@@ -104,11 +141,15 @@ class Handoff(Section):
 
 
 class Step(Section):
+    """One mail of a track, and how long after the one before."""
+
     content: Content
     delay: Seconds
 
 
 class Track(Section):
+    """A series of mails for leads in certain bands."""
+
     label: Text
     bands: Annotated[list[Literal["early", "engaged", "sales_ready"]], Field(min_length=1)]
     cool_down: Seconds
@@ -132,6 +173,8 @@ class Quiet(Section):
 
 
 class Caps(Section):
+    """Most mails one address gets in a day, in seven days, in thirty."""
+
     day: Annotated[Whole, Field(ge=1)]
     week: Annotated[Whole, Field(ge=1)]
     month: Annotated[Whole, Field(ge=1, le=40)]
@@ -154,7 +197,7 @@ class Mail(Section):
 class Playbook(Section):
     """The whole agreement."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    name: Slug
     agreement: Agreement
     scoring: Scoring
     handoff: Handoff
@@ -163,10 +206,27 @@ class Playbook(Section):
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
-        for reason in self.handoff.reject_reasons:
-            if reason.returns_to is not None and reason.returns_to not in self.tracks:
-                raise ValueError(f"reject reason {reason.code}: no track is named {reason.returns_to!r}")
+        problems = list(self._unknown_names())
+        if problems:
+            raise MisplacedError(*problems)
         return self
+
+    def _unknown_names(self) -> Iterator[tuple[Place, str]]:
+        codes: set[str] = set()
+        for number, reason in enumerate(self.handoff.reject_reasons):
+            place: Place = ("handoff", "reject_reasons", number)
+            if reason.returns_to is not None and reason.returns_to not in self.tracks:
+                yield (
+                    (*place, "returns_to"),
+                    f"no track is named {reason.returns_to!r}; {nearest(reason.returns_to, self.tracks)}",
+                )
+            if reason.code in codes:
+                yield (*place, "code"), f"codes must differ; used twice: {reason.code}"
+            codes.add(reason.code)
+        people = [rep.id for rep in self.handoff.owners]
+        for number, person in enumerate(people):
+            if person in people[:number]:
+                yield ("handoff", "owners", number, "id"), f"ids of owners must differ; used twice: {person}"
 
     @property
     def contents(self) -> set[str]:

@@ -1,40 +1,125 @@
-"""The words a playbook is written in: points, durations, patterns, zones, names."""
+"""
+The words a playbook is written in: points, durations, patterns, paths, zones, names.
+
+Each type says how it is read (validators, whose errors tell what to write instead) and how an editor should check it
+(`WithJsonSchema`): what is written is not what is compiled.
+"""
 
 import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.rules.patterns import check_pattern
+from shared.rules.patterns import PatternError, check_pattern
+
+Place = tuple[int | str, ...]
+"""Keys and list numbers that lead to a part of the document."""
+
+LONGEST = 3650
+"""Most days of a duration: ten years."""
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_DURATION = r"^(\d{1,6}) (second|minute|hour|day|week)s?$"
+
+_CONSUMED = re.compile(r"[^.\[\]]+")
+
+
+class MisplacedError(ValueError):
+    """What is wrong with parts of a section, each with its place within that section, so that the line is right."""
+
+    def __init__(self, *problems: tuple[Place, str]) -> None:
+        super().__init__("; ".join(text for _, text in problems))
+        self.problems = problems
 
 
 def _seconds(said: Any) -> int:
     """Read `30 days`, `1 hour`, `0 minutes` as whole seconds."""
-    shape = re.fullmatch(r"(\d{1,6}) (second|minute|hour|day|week)s?", said) if isinstance(said, str) else None
+    shape = re.fullmatch(_DURATION, said) if isinstance(said, str) else None
     if shape is None:
         raise ValueError(f"{said!r} is no duration; write it as in `30 days`, `1 hour` or `15 minutes`")
     seconds = int(shape[1]) * _UNITS[shape[2]]
-    if seconds > 3650 * 86_400:
-        raise ValueError(f"{said!r} is longer than ten years (3650 days)")
+    if seconds > LONGEST * 86_400:
+        raise ValueError(f"{said!r} is longer than ten years; write at most `{LONGEST} days`")
+    return seconds
+
+
+def _span(said: Any) -> int:
+    """Read a duration that is longer than nothing."""
+    seconds = _seconds(said)
+    if not seconds:
+        raise ValueError(f"{said!r} is no time at all; write a duration longer than 0, as in `30 days`")
     return seconds
 
 
 def milli(said: Any) -> int:
     """Read points with at most three decimals as whole milli-points."""
     if isinstance(said, bool) or not isinstance(said, int | float) or not abs(said) <= 100_000:
-        raise ValueError(f"{said!r} is no number of points between -100000 and 100000")
+        raise ValueError(f"{said!r} is no number of points; write a number between -100000 and 100000, as in 15")
     milli = round(said * 1000)
     if abs(milli - said * 1000) > 1e-6:
-        raise ValueError(f"{said!r} has more than three decimals")
+        raise ValueError(f"{said!r} has more than three decimals; write at most three")
     return milli
+
+
+def _gain(said: Any) -> int:
+    points = milli(said)
+    if points <= 0:
+        raise ValueError(f"{said!r} is not above 0; caps are positive numbers of points, also for penalties")
+    return points
 
 
 def _pattern(said: dict[str, Any]) -> dict[str, Any]:
     if said:
-        check_pattern(said)
+        try:
+            check_pattern(said)
+        except PatternError as error:
+            place, _, text = str(error).partition(": ")
+            raise MisplacedError((_place(place), text)) from error
+    return said
+
+
+def _place(written: str) -> Place:
+    """Read `where.properties.path[0]` as the place within the pattern."""
+    parts = [part.group() for part in _CONSUMED.finditer(written)][1:]
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _where(said: dict[str, Any]) -> dict[str, Any]:
+    """Check what an engagement pattern looks at: the event, never the profile."""
+    _pattern(said)
+    known = ", ".join(EVENT_PARTS)
+    wrong = [
+        (place, f"an event has no {place[-1]!r}; start with one of {known}, as in {{properties: {{path: [...]}}}}")
+        for place, _ in top_level(said)
+        if place[-1] not in EVENT_PARTS
+    ]
+    if wrong:
+        raise MisplacedError(*wrong)
+    return said
+
+
+EVENT_PARTS = ("event", "properties", "traits", "context")
+"""What an engagement rule's pattern can look at."""
+
+
+def top_level(pattern: dict[str, Any], before: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Return place and condition of every top-level field of a checked pattern, those in `$or` included."""
+    for name, wanted in pattern.items():
+        if name == "$or":
+            for number, branch in enumerate(wanted):
+                yield from top_level(branch, (*before, name, number))
+        else:
+            yield (*before, name), wanted
+
+
+def _asset(said: str) -> str:
+    head, _, rest = said.partition(".")
+    if head not in EVENT_PARTS[1:] or not all(rest.split(".")):
+        raise ValueError(f"{said!r} is no path into an event; write it as in properties.path")
     return said
 
 
@@ -46,17 +131,98 @@ def _zone(said: str) -> str:
     return said
 
 
+def _listed(said: Any) -> Any:
+    """Take one text for a list of one."""
+    return [said] if isinstance(said, str) else said
+
+
+def _clock(said: Any) -> Any:
+    """Refuse what YAML makes of a time without quotes: 17:00 is 1020 to it."""
+    if isinstance(said, int):
+        raise ValueError('YAML reads a time without quotes as a number; write it in quotes, as in "09:00"')  # noqa: TRY004 - pydantic hears ValueError
+    return said
+
+
+def _day(said: Any) -> Any:
+    if isinstance(said, int | float) or (isinstance(said, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", said) is None):
+        raise ValueError(f"{said!r} is no date; write it as in 2027-02-01")
+    return said
+
+
+NAME = r"^[a-z][a-z0-9_]{0,39}$"
+SLUG = r"^[a-z][a-z0-9-]{0,39}$"
+CONTENT = r"^[a-z][a-z0-9-]{0,59}$"
+CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+URL = r"^https?://[^\s<>\"']+$"
+MEMBER = r"^[UW][A-Z0-9]{2,20}$"
+
+SHAPES = {
+    NAME: "write a name: a small letter, then at most 39 small letters, digits and underscores, as in pricing_page",
+    SLUG: "write a name: a small letter, then at most 39 small letters, digits and hyphens, as in mid-market",
+    CONTENT: "write the name of a mail: small letters, digits and hyphens, as in decision-1",
+    CLOCK: 'write a time of day in quotes, as in "09:00"',
+    ADDRESS: "write a mail address, as in maria@example.com",
+    URL: "write an address that begins with https:// or http://",
+    MEMBER: "write a Slack member id, as in U024BE7LH (in Slack: profile, more, copy member ID)",
+}
+"""What to write instead of a text that does not have the shape."""
+
 Whole = Annotated[int, Field(strict=True)]
-Seconds = Annotated[int, BeforeValidator(_seconds)]
-Milli = Annotated[int, BeforeValidator(milli)]
-Pattern = Annotated[dict[str, Any], AfterValidator(_pattern)]
+Seconds = Annotated[
+    int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["30 days"]})
+]
+Span = Annotated[
+    int,
+    BeforeValidator(_span),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^0*[1-9]\d{0,5} (second|minute|hour|day|week)s?$", "examples": ["30 days"]}
+    ),
+]
+Milli = Annotated[
+    int,
+    BeforeValidator(milli),
+    WithJsonSchema({"type": "number", "minimum": -100_000, "maximum": 100_000}),
+]
+Gain = Annotated[
+    int,
+    BeforeValidator(_gain),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100_000}),
+]
+Pattern = Annotated[dict[str, Any], AfterValidator(_pattern), WithJsonSchema({"type": "object", "title": "pattern"})]
+EventPattern = Annotated[
+    dict[str, Any], AfterValidator(_where), WithJsonSchema({"type": "object", "title": "event_pattern"})
+]
 Zone = Annotated[str, AfterValidator(_zone)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Content = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
+Name = Annotated[str, Field(pattern=NAME)]
+Slug = Annotated[str, Field(pattern=SLUG)]
+Content = Annotated[str, Field(pattern=CONTENT)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s<>\"']+$", max_length=500)]
+Texts = Annotated[
+    list[Text],
+    Field(min_length=1),
+    BeforeValidator(_listed),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": 400},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "maxLength": 400}},
+            ]
+        }
+    ),
+]
+"""A list of texts; one text is a list of one."""
+
+AssetPath = Annotated[
+    str,
+    AfterValidator(_asset),
+    WithJsonSchema({"type": "string", "pattern": r"^(properties|traits|context)(\.[^.]+)+$"}),
+]
+Clock = Annotated[str, Field(pattern=CLOCK), BeforeValidator(_clock)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Address = Annotated[str, Field(pattern=ADDRESS, max_length=254)]
+Url = Annotated[str, Field(pattern=URL, max_length=500)]
+Member = Annotated[str, Field(pattern=MEMBER)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -64,3 +230,12 @@ class Section(BaseModel):
     """A part of the playbook; a key nobody knows is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def nearest(said: str, known: Iterable[str]) -> str:
+    """Return what to write instead of a name nobody knows: the nearest known one, or all of them."""
+    names = sorted(known)
+    close = get_close_matches(said, names, n=1)
+    if close:
+        return f"write {close[0]}"
+    return f"write one of {', '.join(names)}" if names else "there is none yet: define it first"

@@ -31,6 +31,14 @@ def events_queue_url() -> str:
     return required("EVENTS_QUEUE_URL")
 
 
+def settle_queue_url() -> str:
+    return required("SETTLE_QUEUE_URL")
+
+
+def resettle_queue_url() -> str:
+    return required("RESETTLE_QUEUE_URL")
+
+
 def sends_queue_url() -> str:
     return required("SENDS_QUEUE_URL")
 

@@ -31,6 +31,15 @@ NURTURE = "nurture"
 CLAIM = "claim"
 OUTBOX = "outbox"
 
+PLAYBOOK_PK = "PLAYBOOK"
+"""Partition of the pointer to the playbook in force; each compiled playbook has one of its own."""
+CURRENT_SK = "CURRENT"
+PLAYBOOK_SK = "PLAYBOOK"
+CHAIN_PREFIX = "CHAIN#"
+
+SWEEP_PK = "SWEEP"
+"""Partition of what a sweep remembers; its sort key is the kind of entry it looks for."""
+
 LEAD_SK = "LEAD"
 ADDRESS_SK = "ADDR"
 EVENTS_PREFIX = "EVENTS#"
@@ -50,6 +59,14 @@ def lead_id_of(pk: str) -> str:
 
 def address_pk(address_hash: str) -> str:
     return f"ADDR#{address_hash}"
+
+
+def playbook_pk(bundle: str) -> str:
+    return f"{PLAYBOOK_PK}#{bundle}"
+
+
+def chain_sk(band: str, shard_number: int) -> str:
+    return f"{CHAIN_PREFIX}{band}#{shard_number}"
 
 
 def events_sk(received_at: int, message_id: str) -> str:

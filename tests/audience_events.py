@@ -6,10 +6,10 @@ from functools import cache
 from urllib.parse import urlencode
 
 from functions.ingest.forms import form_event, read_form
-from functions.ingest.segment import read_call
 from infra.local.demo.audience import Audience, Call, audience
 from infra.local.demo.posting import form_fields
 from shared.instants import instant_text, parse_instant
+from shared.intake.segment import read_call
 from shared.lead import LeadEvent
 
 SEED = 7

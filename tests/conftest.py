@@ -9,12 +9,14 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 
 from shared import table
-from shared.aws import clients, secret_values
+from shared.aws import clients, playbooks, secret_values
 from shared.aws.items import from_item
 from shared.bundle import playbook_document
 from shared.playbook import FOLDER, compile_playbook
+from tests import partiql
 
 REGION = "eu-north-1"
 IDENTITY_SECRET = "identity-secret-of-the-tests"
@@ -28,6 +30,8 @@ class Aws:
 
     table_name: str
     events_queue_url: str
+    settle_queue_url: str
+    resettle_queue_url: str
     sends_queue_url: str
     bus_name: str
     bus_queue_url: str
@@ -66,8 +70,10 @@ def playbook(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
     """The compiled default playbook, in force for whatever reads the bundle."""
     monkeypatch.setenv("PLAYBOOK_PATH", str(bundle_path))
     playbook_document.cache_clear()
+    playbooks.forget()
     yield playbook_document()
     playbook_document.cache_clear()
+    playbooks.forget()
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +129,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """The whole stage under moto: table, queues, bus (watched by a queue), topics (watched by queues), secrets, sender."""
+    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", partiql.batch_execute_statement)
     with mock_aws():
         clients.forget()
         secret_values.forget()
@@ -132,7 +139,7 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
         secrets = boto3.client("secretsmanager", region_name=REGION)
         urls = {
             name: sqs.create_queue(QueueName=name)["QueueUrl"]
-            for name in ("events", "sends", "bus", "alerts", "escalations", "operations")
+            for name in ("events", "settle", "resettle", "sends", "bus", "alerts", "escalations", "operations")
         }
 
         def arn(name: str) -> str:
@@ -159,6 +166,8 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
             ("STAGE", "test"),
             ("TABLE_NAME", create_table()),
             ("EVENTS_QUEUE_URL", urls["events"]),
+            ("SETTLE_QUEUE_URL", urls["settle"]),
+            ("RESETTLE_QUEUE_URL", urls["resettle"]),
             ("SENDS_QUEUE_URL", urls["sends"]),
             ("BUS_NAME", "ripen"),
             ("PUBLIC_URL", "https://ripen.example"),
@@ -171,6 +180,8 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
         yield Aws(
             table_name="ripen-test",
             events_queue_url=urls["events"],
+            settle_queue_url=urls["settle"],
+            resettle_queue_url=urls["resettle"],
             sends_queue_url=urls["sends"],
             bus_name="ripen",
             bus_queue_url=urls["bus"],

@@ -18,13 +18,14 @@ from infra.local.companion.slack_api import SlackApi
 from infra.local.companion.workspace import Workspace
 from shared import table
 from shared.aws import handoffs
-from shared.aws.leads import load, save
+from shared.aws.leads import load
 from shared.aws.timeline import put_events, timeline_item
 from shared.handoff import Handoff
 from shared.identity import ANONYMOUS, EMAIL, address_hash, home
 from shared.instants import HOUR, MINUTE, parse_instant
 from shared.lead import Lead, LeadEvent, Naming, Register, Settled
 from tests.conftest import IDENTITY_SECRET, Aws, Context, sample
+from tests.lead_items import save
 
 EMAIL_ADDRESS = "anna.svensson@nordwind.example"
 LEAD_ID = home(EMAIL, EMAIL_ADDRESS, IDENTITY_SECRET)
@@ -63,7 +64,7 @@ def keep(*leads: Lead) -> None:
     for each in leads:
         held = load([each.lead_id])[each.lead_id]
         seen = 0 if held is None else held.version
-        save([replace(each, version=seen + 1)], {each.lead_id: seen}, [], {})
+        save([replace(each, version=seen + 1)], {each.lead_id: seen})
 
 
 def keep_events(*events: LeadEvent) -> None:

@@ -16,14 +16,15 @@ from moto.ses.models import ses_backends
 from functions.nurture_send import sending
 from functions.nurture_send.handler import handler as nurture_send
 from shared import table
-from shared.aws import addresses, clients, enrollments
-from shared.aws.leads import load, save
+from shared.aws import addresses, clients, enrollments, playbooks
+from shared.aws.leads import load
 from shared.bundle import playbook_document
 from shared.identity import EMAIL, address_hash, home
 from shared.instants import instant_text, parse_instant
 from shared.lead import Lead, Naming, Register, Settled
 from shared.mailing import Enrollment
 from tests.conftest import IDENTITY_SECRET, REGION, Aws, Context
+from tests.lead_items import save
 
 EMAIL_ADDRESS = "ada@example.com"
 LEAD_ID = home(EMAIL, EMAIL_ADDRESS, IDENTITY_SECRET)
@@ -51,8 +52,8 @@ def use_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **mail: Any) -
 def forget() -> None:
     """Drop what functions keep of the playbook."""
     playbook_document.cache_clear()
-    sending.policy.cache_clear()
-    sending.tracks.cache_clear()
+    playbooks.forget()
+    sending._rules.cache_clear()
 
 
 def a_lead(
@@ -91,7 +92,7 @@ def keep(*leads: Lead) -> None:
     for each in leads:
         held = load([each.lead_id])[each.lead_id]
         seen = 0 if held is None else held.version
-        save([replace(each, version=seen + 1)], {each.lead_id: seen}, [], {})
+        save([replace(each, version=seen + 1)], {each.lead_id: seen})
 
 
 def a_run(track: str = "awareness", *, due_at: int | None = NOW, **said: Any) -> Enrollment:

@@ -15,6 +15,7 @@ ROWS = re.findall(r"^\| [^|]+ \| `(\w+)\.(\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+)
 """File and function of shared/aws, key, operations, and the functions that use it."""
 
 OPERATIONS = {
+    "batch_execute_statement": "BatchExecuteStatement",
     "batch_get_item": "BatchGetItem",
     "batch_write_item": "BatchWriteItem",
     "get_item": "GetItem",

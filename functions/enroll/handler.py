@@ -3,7 +3,7 @@ Put leads into tracks, and take them out.
 
 Trigger      EventBridge: BandChanged, LeadQualified, HandoffAccepted, HandoffRejected, ConfirmationRequested
              (events/band_changed.json, events/handoff_rejected.json, events/confirmation_requested.json)
-Reads        the lead, its enrollments at every home it has, the handoff
+Reads        the lead, its enrollments at every home it has, the handoff, the playbook
 Writes       enrollment; a message on the queue `sends` for a confirmation mail
 Emits        nothing
 Repeat-safe  decided from the lead as it is now; every enrollment remembers the change and the version it was decided
@@ -16,9 +16,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import settings
-from shared.aws import enrollments, handoffs, queue
+from shared.aws import enrollments, handoffs, playbooks, queue
 from shared.aws.leads import get_lead
-from shared.bundle import playbook_document
 from shared.contracts import (
     BandChanged,
     Change,
@@ -98,23 +97,24 @@ def ask_to_confirm(change: ConfirmationRequested) -> None:
 
 
 def _decide(lead: Lead, change: Change) -> list[Enrollment]:
-    document = playbook_document()
+    document = playbooks.current()
     found = [run for home in lead.homes for run in enrollments.get_enrollments(home)]
     runs, younger = one_per_track(found)
     ended = [superseded(run, change.at) for run in younger]
     cause = Cause(change.change_id, change.lead_id, change.at, change.version)
     if isinstance(change, HandoffChange):
-        return ended + _after_sales(lead, runs, change, cause)
+        return ended + _after_sales(lead, runs, change, cause, document)
     return ended + follow_band(lead, runs, tracks_of(document), cause, document["bundle"])
 
 
-def _after_sales(lead: Lead, runs: dict[str, Enrollment], change: HandoffChange, cause: Cause) -> list[Enrollment]:
+def _after_sales(
+    lead: Lead, runs: dict[str, Enrollment], change: HandoffChange, cause: Cause, document: dict[str, Any]
+) -> list[Enrollment]:
     """Follow what a rep did, if the handoff as it is now still says so: messages come late and twice."""
     handoff = handoffs.get_handoff(change.lead_id, change.handoff)
     if handoff is None:
         return []
     if isinstance(change, HandoffRejected):
-        document = playbook_document()
         back = sent_back(document, change.reason_code)
         return return_from_sales(
             lead, runs, tracks_of(document), back, cause, handoff=change.handoff, playbook=document["bundle"]

@@ -2,7 +2,7 @@
 Give a lead that qualified to sales, and take it back when it stops qualifying before anybody took it.
 
 Trigger      EventBridge: LeadQualified, LeadUnqualified (events/lead_qualified.json, events/lead_unqualified.json)
-Reads        the lead, its handoffs
+Reads        the lead, its handoffs, the playbook
 Writes       handoff
 Emits        HandoffCreated, HandoffClosed, through the outbox
 Repeat-safe  one handoff for each qualification, put only if absent; a late or repeated message is held against the
@@ -14,15 +14,14 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.aws import handoffs
+from shared.aws import handoffs, playbooks
 from shared.aws.leads import get_lead
-from shared.bundle import playbook_document
 from shared.contracts import HandoffCreated, LeadQualified, LeadUnqualified
 from shared.errors import ConflictError
 from shared.handoff import Handoff, ScoreLine, ScoreThen
 from shared.lead import Lead
 from shared.rules.handoff import decide_opening, decide_unqualified, open_handoff
-from shared.rules.model import scoring_model
+from shared.rules.model import ScoringModel, scoring_model
 from shared.rules.routing import handoff_policy
 from shared.rules.scoring import evaluate
 from shared.rules.sla import next_due
@@ -51,14 +50,15 @@ def hand_off(qualified: LeadQualified) -> bool:
     opening = decide_opening(lead, qualified.qualification, known)
     made = False
     if opening.opens and lead is not None:
+        playbook = playbooks.current()
         handoff = open_handoff(
             lead.lead_id,
             number=qualified.qualification,
             priority=qualified.priority,
             reason=qualified.reason,
             at=qualified.at,
-            score=_score(lead, qualified.at),
-            policy=handoff_policy(playbook_document()),
+            score=_score(lead, scoring_model(playbook), qualified.at),
+            policy=handoff_policy(playbook),
         )
         made = _create(handoff)
     logger.info(
@@ -118,7 +118,7 @@ def _create(handoff: Handoff) -> bool:
     return True
 
 
-def _score(lead: Lead, at: int) -> ScoreThen:
-    now = evaluate(lead, scoring_model(playbook_document()), at)
+def _score(lead: Lead, model: ScoringModel, at: int) -> ScoreThen:
+    now = evaluate(lead, model, at)
     lines = tuple(ScoreLine(line.rule, line.label, line.points) for line in now.lines)
     return ScoreThen(now.total, now.grade, now.level, lines)

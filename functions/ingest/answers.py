@@ -30,6 +30,11 @@ def taken(rejected: Sequence[Mapping[str, Any]] = ()) -> Answer:
     return _json(200, {"success": True, "rejected": list(rejected)} if rejected else {"success": True})
 
 
+def adjusted(event_id: str) -> Answer:
+    """Return success, with the id the adjustment counts once by."""
+    return _json(200, {"success": True, "event_id": event_id})
+
+
 def refused(status: int, code: str, message: str, field: str | None = None) -> Answer:
     """Return an error as JSON; older SDKs repeat a 400 that has no code and message."""
     said = {"code": code, "message": message}

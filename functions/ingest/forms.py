@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from functions.ingest.access import Intake
-from functions.ingest.body import parsed_object, plain, storable
-from functions.ingest.fields import email_address, identifier, message_id, moment, settled_instant
+from functions.ingest.body import parsed_object
 from shared.errors import InvalidInputError
 from shared.instants import utc_day
+from shared.intake.fields import email_address, identifier, message_id, moment, settled_instant
+from shared.intake.segment import Intake
+from shared.intake.values import plain, storable
 from shared.lead import LeadEvent
 
 EVENT_NAME = "Form Submitted"
@@ -60,7 +61,8 @@ _NEVER_KEPT = re.compile(r"^_|passw|captcha|turnstile|csrf|^authenticity.?token$
 
 _NAME = re.compile(rb'content-disposition:[^\r\n]*?[;\s]name="([^"]*)"', re.IGNORECASE)
 _FILE = re.compile(rb"filename\*?=", re.IGNORECASE)
-_NUMBER = re.compile(r"\D{0,3}(\d{1,3}(?:[ .,']\d{3})+|\d{1,9})")
+_NUMBER = re.compile(r"\D{0,3}(\d{1,3}(?:[ .,']\d{3})+|\d+)")
+_MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +241,10 @@ def _traits(values: Mapping[str, str], email: str | None) -> dict[str, Any]:
 
 
 def _head_count(text: str) -> int | str:
-    """Return the number a company size begins with: "1,200" is 1200, "201-500" and "201+" are 201."""
+    """Return the number a company size begins with: "1,200" is 1200, "201-500" and "201+" are 201; else the text."""
     found = _NUMBER.match(text)
-    return int(re.sub(r"\D", "", found[1])) if found else text
+    digits = re.sub(r"\D", "", found[1]) if found else ""
+    return int(digits) if 0 < len(digits) <= _MAX_DIGITS else text
 
 
 def _context(values: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:

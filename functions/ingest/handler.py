@@ -2,7 +2,7 @@
 Take what websites, servers and forms say people did, and put it on the events queue.
 
 Trigger      HTTP POST /v1/{identify,track,page,screen,group,alias,batch,import}, their short forms /v1/{i,t,p,s,g,a,b},
-             and POST /forms/{form} (events/http_*.json)
+             POST /forms/{form}, and POST /v1/leads/{lead_id}/adjustments with an admin key (events/http_*.json)
 Reads        the signing secret, which checks the key
 Writes       nothing
 Emits        messages on the events queue, each with as many events as fit
@@ -16,15 +16,19 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from functions.ingest import answers, forms, segment
-from functions.ingest.access import Intake, UnauthorizedError, basic_key, intake_of
+from functions.ingest import answers, forms
+from functions.ingest.access import UnauthorizedError, basic_key, check_admin, intake_of
+from functions.ingest.adjustments import adjustment_event, is_lead_id
 from functions.ingest.answers import Answer
-from functions.ingest.body import EVENT_BYTES, TooLargeError, parsed_object, request_bytes
+from functions.ingest.body import parsed_object, request_bytes
 from functions.ingest.messages import messages
 from shared import settings
 from shared.aws import queue
 from shared.errors import InvalidInputError
-from shared.lead import LeadEvent
+from shared.intake import segment
+from shared.intake.segment import Intake
+from shared.intake.values import EVENT_BYTES, TooLargeError, plain
+from shared.lead import LeadEvent, Source
 from shared.telemetry import logger, metrics
 
 
@@ -33,19 +37,25 @@ from shared.telemetry import logger, metrics
 def handler(event: dict[str, Any], _context: object) -> Answer:
     received_at = int(time.time())
     try:
-        match event["rawPath"].strip("/").split("/")[-2:]:
-            case ["v1", route] if route in segment.ROUTES:
-                return _take_call(event, segment.ROUTES[route], received_at)
-            case ["forms", form]:
-                return _take_form(event, forms.form_name(form), received_at)
-            case _:
-                return _refuse(event, 404, "not_found", "there is no such route")
+        return _taken(event, received_at)
     except UnauthorizedError as refusal:
         return _refuse(event, 401, "unauthorized", str(refusal))
     except TooLargeError as refusal:
         return _refuse(event, 413, "too_large", refusal.problem, refusal.field)
     except InvalidInputError as refusal:
         return _refuse(event, 400, "invalid", refusal.problem, refusal.field)
+
+
+def _taken(event: Mapping[str, Any], received_at: int) -> Answer:
+    match event["rawPath"].strip("/").split("/"):
+        case [*_, "v1", route] if route in segment.ROUTES:
+            return _take_call(event, segment.ROUTES[route], received_at)
+        case [*_, "forms", form]:
+            return _take_form(event, forms.form_name(form), received_at)
+        case [*_, "v1", "leads", lead_id, "adjustments"]:
+            return _take_adjustment(event, lead_id, received_at)
+        case _:
+            return _refuse(event, 404, "not_found", "there is no such route")
 
 
 def _take_call(event: Mapping[str, Any], call: segment.Route, received_at: int) -> Answer:
@@ -79,6 +89,17 @@ def _take_form(event: Mapping[str, Any], name: str, received_at: int) -> Answer:
     return answers.thanks() if target is None else answers.redirect(target)
 
 
+def _take_adjustment(event: Mapping[str, Any], lead_id: str, received_at: int) -> Answer:
+    check_admin(event["headers"])
+    if not is_lead_id(lead_id):
+        return _refuse(event, 404, "not_found", "there is no such lead: an id is 16 signs, a to z and 2 to 7")
+    body = plain(parsed_object(request_bytes(event, EVENT_BYTES)))
+    said = adjustment_event(lead_id, body, received_at=received_at)
+    _enqueue([said], intake="system", received_at=received_at)
+    logger.info("score adjusted by hand", extra={"lead_id": lead_id, "event_id": said.event_id})
+    return answers.adjusted(said.event_id)
+
+
 def _form_intake(event: Mapping[str, Any], form: forms.Form) -> Intake:
     """Return what the form proves: nothing, when its key stands in the page, be it a server key pasted there."""
     key = basic_key(event["headers"])
@@ -88,7 +109,7 @@ def _form_intake(event: Mapping[str, Any], form: forms.Form) -> Intake:
     return "public"
 
 
-def _enqueue(events: Sequence[LeadEvent], *, intake: Intake, received_at: int, rejected: int = 0) -> None:
+def _enqueue(events: Sequence[LeadEvent], *, intake: Source, received_at: int, rejected: int = 0) -> None:
     packed = messages(events, intake=intake, received_at=received_at)
     metrics.add_metric(name="EventsRejected", unit=MetricUnit.Count, value=rejected)
     queue.send_all(settings.events_queue_url(), packed)

@@ -8,9 +8,8 @@ stay together.
 from collections.abc import Iterable
 from typing import Any
 
-from functions.ingest.access import Intake
-from functions.ingest.body import TooLargeError, size_of
-from shared.lead import LeadEvent, queue_message
+from shared.intake.values import TooLargeError, size_of
+from shared.lead import LeadEvent, Source, queue_message
 
 MESSAGE_BYTES = 200_000
 """Largest message. One under SQS's limit that leaves a redelivered batch of them small."""
@@ -24,7 +23,7 @@ REQUEST_BYTES = 1_000_000
 _WRAPPING = 200
 
 
-def messages(events: Iterable[LeadEvent], *, intake: Intake, received_at: int) -> list[dict[str, Any]]:
+def messages(events: Iterable[LeadEvent], *, intake: Source, received_at: int) -> list[dict[str, Any]]:
     """
     Return the queue messages that carry the events, in order.
 

@@ -3,7 +3,7 @@ Read leads back: ranked, one, by address, and what was settled when.
 
 Trigger      HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, POST /v1/leads/lookup, with an admin key
              (events/http_leads.json, events/http_lead_lookup.json, ...)
-Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index
+Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index, the playbook
 Writes       nothing
 Emits        nothing
 Repeat-safe  read only
@@ -13,23 +13,21 @@ import base64
 import json
 import re
 import time
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.leads.reading import folded, ranked
+from functions.leads.reading import ranked, standing_at
 from functions.leads.view import history_view, lead_view, ranked_view
-from shared.aws import lead_views
+from shared.aws import lead_views, playbooks
 from shared.aws.leads import get_lead
 from shared.aws.secret_values import identity_secret, signing_secret
 from shared.aws.timeline import recent_events
-from shared.bundle import playbook_document
 from shared.errors import InvalidInputError, NaiveTimeError
 from shared.identity import EMAIL, home, normal_email
 from shared.instants import EARLIEST, parse_instant
 from shared.keys import key_kind
-from shared.lead import Lead
 from shared.rules.model import BANDS, ScoringModel, scoring_model
 
 LEAD_ID = re.compile("[a-z2-7]{16}")
@@ -40,10 +38,14 @@ LIMIT = 200
 """Most leads one page lists."""
 
 
-@cache
 def model() -> ScoringModel:
-    """The scoring part of the playbook this deployment runs."""
-    return scoring_model(playbook_document())
+    """The scoring part of the playbook in force."""
+    return _model(playbooks.current()["bundle"])
+
+
+@lru_cache(maxsize=1)
+def _model(bundle: str) -> ScoringModel:
+    return scoring_model(playbooks.document(bundle))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -85,14 +87,13 @@ def _one(lead_id: str, now: int) -> tuple[int, dict[str, Any]]:
     lead = get_lead(lead_id)
     if lead is None:
         return 404, _no_lead()
-    then: Lead | None = lead
-    if now < lead.newest_at:
-        then = folded(lead, model(), now)
+    rules = model()
+    then = standing_at(lead, rules, now)
     if then is None:
         newest = lead_views.newest_change_before(lead, now)
         gone = _error("gone", "as_of lies before the oldest event the timeline still holds")
         return 410, gone | {"newest_change_before": newest}
-    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20, until=now), model(), now)
+    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20, until=now), rules, now)
 
 
 def _as_of(query: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Leads as the API shows them: points with three decimals, instants as text, lines that add up to the total."""
+"""Leads as the API shows them: instants as text, and the score as every reader of it sees it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,35 +6,12 @@ from typing import Any
 from shared import table
 from shared.instants import instant_text
 from shared.lead import Lead, LeadEvent
-from shared.rules.horizon import next_change_at
 from shared.rules.model import ScoringModel
-from shared.rules.scoring import Evaluation, evaluate
+from shared.rules.score_view import lead_score_view, score_view
+from shared.rules.scoring import Evaluation
 
 HIDDEN = frozenset({"address", "consent", "sales"})
 """Registers that are not profile fields of the person."""
-
-
-def score_view(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the score; every number is points, exact to the milli-point."""
-    return {
-        "total": evaluation.total / 1000,
-        "fit": evaluation.fit / 1000,
-        "engagement": evaluation.engagement / 1000,
-        "grade": evaluation.grade,
-        "level": evaluation.level,
-        "band": evaluation.band,
-        "lines": [
-            {
-                "rule": line.rule,
-                "label": line.label,
-                "kind": line.kind,
-                "points": line.points / 1000,
-                "facts": line.facts,
-                "decayed_from": None if line.decayed_from is None else line.decayed_from / 1000,
-            }
-            for line in evaluation.lines
-        ],
-    }
 
 
 def lead_view(
@@ -45,8 +22,6 @@ def lead_view(
     now: int,
 ) -> dict[str, Any]:
     """Return one lead as the API shows it, evaluated at `now`."""
-    due = next_change_at(lead, model, now)
-    score = score_view(evaluate(lead, model, now))
     return {
         **_head(lead),
         "as_of": instant_text(now),
@@ -56,7 +31,7 @@ def lead_view(
             for name, register in sorted(lead.profile.items())
             if name not in HIDDEN
         },
-        "score": score | {"next_change_at": None if due is None else instant_text(due)},
+        "score": lead_score_view(lead, model, now),
         "playbook": model.bundle,
         "first_seen": instant_text(lead.first_seen),
         "complete_since": instant_text(lead.complete_since) if lead.complete_since else None,

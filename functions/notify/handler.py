@@ -3,7 +3,7 @@ Tell people what happened to a handoff: sales by Slack and SNS, the manager when
 
 Trigger      EventBridge: HandoffCreated, HandoffAccepted, HandoffRejected, HandoffContacted, HandoffClosed, SlaWarned,
              SlaBreached (events/handoff_created.json, events/sla_breached.json, ...)
-Reads        the handoff, its deliveries, the lead, its newest events; the Slack secret
+Reads        the handoff, its deliveries, the lead, its newest events; the playbook; the Slack secret
 Writes       deliveries on the handoff item
 Emits        SNS messages to the alerts and escalations topics; Slack messages, replies and updates
 Repeat-safe  each delivery is recorded on the handoff; a retry that may have posted to Slack looks for its message first
@@ -18,9 +18,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.notify import slack_channel
 from functions.notify.gathering import gather
 from shared import settings
-from shared.aws import deliveries, topics
+from shared.aws import deliveries, playbooks, topics
 from shared.aws.handoffs import get_handoff
-from shared.bundle import playbook_document
 from shared.contracts import (
     HandoffAccepted,
     HandoffChange,
@@ -74,7 +73,7 @@ def tell(change: HandoffChange, *, attempt: str) -> None:
     if handoff is None:
         logger.info("handoff is gone", lead_id=change.lead_id, number=change.handoff, change_id=change.change_id)
         return
-    policy = handoff_policy(playbook_document())
+    policy = handoff_policy(playbooks.current())
     facts = gather(handoff, policy)
     try:
         _publish(change, handoff, facts, attempt)

@@ -2,7 +2,7 @@
 Send the mails that are due, each at most once.
 
 Trigger      queue `sends`: one planned mail each (events/sqs_sends.json), or a request to confirm an address
-Reads        the lead, its runs through the track, the address, the handoff when the lead qualified
+Reads        the lead, its runs through the track, the address, the playbook, the handoff when the lead qualified
 Writes       send, address and enrollment, in one transaction, before Amazon SES is asked; then what SES answered
 Emits        the mail
 Repeat-safe  the claim is made once: a message that comes again finds the run at the next step and the send claimed. SES

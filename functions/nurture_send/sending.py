@@ -1,13 +1,12 @@
 """One planned mail: read, decide, claim, send, record. The order is the promise: nothing is sent that is not claimed."""
 
-from dataclasses import replace
-from functools import cache
-from typing import assert_never
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, assert_never
 
 from shared import settings
-from shared.aws import addresses, enrollments, handoffs, mailer, secret_values, sends
+from shared.aws import addresses, enrollments, handoffs, mailer, playbooks, secret_values, sends
 from shared.aws.leads import get_lead
-from shared.bundle import playbook_document
 from shared.errors import ConflictError, DeliveryError
 from shared.identity import address_hash
 from shared.lead import Lead
@@ -38,14 +37,23 @@ TRIES = 4
 """Rounds of read, decide and write for an address or run that others are changing too."""
 
 
-@cache
-def policy() -> MailPolicy:
-    return mail_policy(playbook_document())
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one attempt goes by, from the playbook in force when it began."""
+
+    playbook: dict[str, Any]
+    policy: MailPolicy
+    tracks: dict[str, Track]
 
 
-@cache
-def tracks() -> dict[str, Track]:
-    return tracks_of(playbook_document())
+def rules() -> Rules:
+    return _rules(playbooks.current()["bundle"])
+
+
+@lru_cache(maxsize=1)
+def _rules(bundle: str) -> Rules:
+    playbook = playbooks.document(bundle)
+    return Rules(playbook, mail_policy(playbook), tracks_of(playbook))
 
 
 def send(ref: SendRef, now: int) -> None:
@@ -80,7 +88,7 @@ def confirm(lead_id: str, now: int) -> None:
             logger.info("no confirmation mail", lead_id=lead_id, reason=why_not)
             return
         ref = confirmation_ref(lead.lead_id, address.name, len(address.confirmations) + 1)
-        playbook = playbook_document()
+        playbook = playbooks.current()
         letter = confirmation_letter(lead, ref, address=address.name, playbook=playbook, office=_office())
         raw = build(letter.rendered, letter.envelope)
         claimed = sends.claim_confirmation(ref, at=now, address=address, playbook=playbook["bundle"])
@@ -108,9 +116,9 @@ def _attempt(ref: SendRef, now: int) -> sends.Claim:
     if run in one_per_track(runs)[1]:
         enrollments.save(superseded(run, now))
         return "claimed"
-    address = _address(lead)
-    decision = decide_send(lead, run, tracks().get(ref.track), address, policy=policy(), now=now)
-    outcome = _follow(decision, lead, run, address, now)
+    address, by = _address(lead), rules()
+    decision = decide_send(lead, run, by.tracks.get(ref.track), address, policy=by.policy, now=now)
+    outcome = _follow(decision, lead, run, address, by, now=now)
     logger.info(
         "mail decided",
         send_id=ref.send_id, decision=type(decision).__name__, reason=decision.reason, outcome=outcome,
@@ -118,12 +126,14 @@ def _attempt(ref: SendRef, now: int) -> sends.Claim:
     return outcome
 
 
-def _follow(decision: Decision, lead: Lead, run: Enrollment, address: Address | None, now: int) -> sends.Claim:
+def _follow(
+    decision: Decision, lead: Lead, run: Enrollment, address: Address | None, by: Rules, *, now: int
+) -> sends.Claim:
     match decision:
         case Send():
-            return _send(decision, lead, run, address, now)
+            return _send(decision, lead, run, address, by, now=now)
         case Skip():
-            return _skip(decision, run, address, now)
+            return _skip(decision, run, address, by, now=now)
         case Wait():
             held = waiting(run, decision)
             if held != run:
@@ -137,11 +147,17 @@ def _follow(decision: Decision, lead: Lead, run: Enrollment, address: Address | 
     return "claimed"
 
 
-def _send(decision: Send, lead: Lead, run: Enrollment, address: Address | None, now: int) -> sends.Claim:
+def _send(decision: Send, lead: Lead, run: Enrollment, address: Address | None, by: Rules, *, now: int) -> sends.Claim:
     assert address is not None, "the rules send only to an address"
-    ref, playbook = run.next_send, playbook_document()
+    ref, playbook = run.next_send, by.playbook
     letter = nurture_letter(
-        lead, ref, decision.content, address=address.name, playbook=playbook, office=_office(), owner=_owner(lead)
+        lead,
+        ref,
+        decision.content,
+        address=address.name,
+        playbook=playbook,
+        office=_office(),
+        owner=_owner(lead, playbook),
     )
     raw = build(letter.rendered, letter.envelope)
     claimed = sends.claim(
@@ -150,7 +166,7 @@ def _send(decision: Send, lead: Lead, run: Enrollment, address: Address | None, 
         at=now,
         address=address,
         recent=remembered(address.recent, PastSend(now, ref.send_id)),
-        run=advanced(run, tracks()[run.track], at=now, counted_from=now),
+        run=advanced(run, by.tracks[run.track], at=now, counted_from=now),
         playbook=playbook["bundle"],
     )
     if claimed == "claimed":
@@ -161,15 +177,15 @@ def _send(decision: Send, lead: Lead, run: Enrollment, address: Address | None, 
     return claimed
 
 
-def _skip(decision: Skip, run: Enrollment, address: Address | None, now: int) -> sends.Claim:
+def _skip(decision: Skip, run: Enrollment, address: Address | None, by: Rules, *, now: int) -> sends.Claim:
     assert address is not None, "only what an address received is skipped"
     return sends.skip(
         run.next_send,
         content=decision.content,
         at=now,
         address=address,
-        run=advanced(run, tracks()[run.track], at=now, counted_from=decision.as_if_at),
-        playbook=playbook_document()["bundle"],
+        run=advanced(run, by.tracks[run.track], at=now, counted_from=decision.as_if_at),
+        playbook=by.playbook["bundle"],
         reason=decision.reason,
     )
 
@@ -213,14 +229,14 @@ def _address(lead: Lead) -> Address | None:
     return addresses.get_address(address_hash(email, secret_values.identity_secret()))
 
 
-def _owner(lead: Lead) -> Owner | None:
+def _owner(lead: Lead, playbook: dict[str, Any]) -> Owner | None:
     """Return the rep who has the lead, when sales has been given it."""
     if not lead.settled.qualified:
         return None
     handoff = handoffs.get_handoff(lead.lead_id, lead.settled.qualification)
     if handoff is None or not handoff.running:
         return None
-    person = handoff_policy(playbook_document()).person(handoff.owner)
+    person = handoff_policy(playbook).person(handoff.owner)
     return Owner(person.name, person.email) if person.name != person.id else None
 
 

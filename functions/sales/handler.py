@@ -3,7 +3,7 @@ Let sales accept, reject, contact, win or lose a lead, from Slack or from a prog
 
 Trigger      HTTP POST /slack/interactions, signed by Slack (events/http_slack_interaction.json);
              HTTP POST /v1/handoffs/{lead_id}/{n}/{action} with a sales key (events/http_handoff_accept.json)
-Reads        the handoff; the lead, for its addresses; the signing and the Slack secret
+Reads        the handoff; the lead, for its addresses; the playbook; the signing and the Slack secret
 Writes       handoff, and in the same transaction the pause of the lead's mail addresses
 Emits        HandoffAccepted, HandoffRejected, HandoffContacted, HandoffClosed, through the outbox
 Repeat-safe  a move that was made is not made again: the same person is told it is done, another one who won and when
@@ -23,8 +23,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.sales.api import RefusedError, check_key, raw_body, read_move, read_path
 from functions.sales.moves import make_move
 from functions.sales.slack_press import read_press
-from shared.aws import secret_values, slack
-from shared.bundle import playbook_document
+from shared.aws import playbooks, secret_values, slack
 from shared.rules.handoff import Decision, Move
 from shared.rules.routing import handoff_policy
 from shared.telemetry import logger, metrics
@@ -52,7 +51,7 @@ def _called(event: Mapping[str, Any], at: int) -> Answer:
     check_key(event["headers"])
     lead_id, number, action = read_path(event["rawPath"])
     move = read_move(action, raw_body(event), at)
-    decision = make_move(lead_id, number, move, handoff_policy(playbook_document()))
+    decision = make_move(lead_id, number, move, handoff_policy(playbooks.current()))
     _log(lead_id, number, move, decision)
     if decision is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", "there is no such handoff")
@@ -71,7 +70,7 @@ def _pressed(event: Mapping[str, Any], at: int) -> Answer:
     press = read_press(body)
     if press is None:
         return _answer(HTTPStatus.OK, None)
-    policy = handoff_policy(playbook_document())
+    policy = handoff_policy(playbooks.current())
     move = Move(press.action, policy.person_in_slack(press.member), at, reason_code=press.reason_code)
     decision = make_move(press.lead_id, press.number, move, policy)
     _log(press.lead_id, press.number, move, decision)

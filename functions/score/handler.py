@@ -1,31 +1,31 @@
 """
 Apply what leads did to their facts, settle them, and record what changed.
 
-Trigger      queue `events`: lead events (events/sqs_events.json), settle messages of the decay sweep
-             (events/sqs_settle.json), handoff changes from the bus (events/sqs_handoff_change.json)
+Trigger      queue `events`: lead events (events/sqs_events.json), handoff changes from the bus
+             (events/sqs_handoff_change.json); queue `settle`: leads that time or a new playbook may have changed
+             (events/sqs_settle.json)
 Reads        lead, alias and address items; a timeline only to rebuild
 Writes       timeline, lead, alias, change and address items
-Emits        BandChanged, LeadQualified, LeadUnqualified, ConfirmationRequested, through the outbox
+Emits        BandChanged, LeadQualified, LeadUnqualified, StageChanged, RuleTriggered, ConfirmationRequested, through the
+             outbox
 Repeat-safe  facts are a set keyed by event id, timeline items by message id, leads by version
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.score.messages import Message, read_message
+from functions.score.models import in_force
 from functions.score.writing import apply_messages
-from shared.bundle import playbook_document
-from shared.rules.model import ScoringModel, scoring_model
 from shared.telemetry import logger, metrics
 
 TRIES = 6
 """Rounds of load, apply and write before a contended lead goes back to the queue."""
 
 
-TOGETHER = 500
+TOGETHER = 200
 """Events applied in one round. A batch can hold a hundred messages of a hundred events: memory and time stay bounded."""
 
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -33,12 +33,6 @@ UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, Type
 
 LEFT_FOR_ONE_PART = 6_000
 """Milliseconds a round may need. With less left, the rest of the batch goes back to the queue, and what is done stays."""
-
-
-@cache
-def model() -> ScoringModel:
-    """The scoring part of the playbook this deployment runs."""
-    return scoring_model(playbook_document())
 
 
 @metrics.log_metrics
@@ -97,5 +91,5 @@ def _contended(pending: list[Message]) -> list[Message]:
     for _ in range(TRIES):
         if not pending:
             break
-        pending = apply_messages(pending, model())
+        pending = apply_messages(pending, in_force())
     return pending

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from shared.instants import parse_instant
+from shared.instants import DAY, EARLIEST, parse_instant
 from shared.lead import LeadEvent, Source
+from shared.rules.people import named
 
 OUTCOME_EVENTS = {
     "HandoffAccepted": "Lead Accepted",
@@ -20,13 +21,14 @@ CLOSING_EVENTS = {"won": "Lead Won", "lost": "Lead Lost"}
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One queue message: events of leads, or leads to settle at `as_of`."""
+    """One queue message: events of leads, or leads to settle at `as_of`; `announce` tells what was settled silently."""
 
     message_id: str
     as_of: int
     source: Source
     events: tuple[LeadEvent, ...] = ()
     settle: tuple[str, ...] = ()
+    announce: bool = False
 
     @property
     def weight(self) -> int:
@@ -41,18 +43,33 @@ def read_message(record: Mapping[str, Any]) -> Message:
     if "detail-type" in body:
         return _from_bus(message_id, body)
     if "settle" in body:
-        return Message(message_id, parse_instant(body["as_of"]), "system", settle=tuple(map(str, body["settle"])))
+        leads = tuple(map(str, body["settle"]))
+        announce = body.get("announce") is True
+        return Message(message_id, parse_instant(body["as_of"]), "system", settle=leads, announce=announce)
     source = body["source"]
     if source not in get_args(Source):
         raise ValueError("source")
     received_at = parse_instant(body["received_at"])
     events = tuple(LeadEvent.from_json(said, source=source, received_at=received_at) for said in body["events"])
     for event in events:
-        if not (event.lead_id or event.email or event.user_id or event.anonymous_id):
-            raise ValueError("identity")
-        if event.lead_id and source != "system":
-            raise ValueError("lead_id")
+        _check(event)
     return Message(message_id, received_at, source, events)
+
+
+MAX_IDENTIFIER = 256
+"""Characters, as intake takes them: longer ones would make an item of any size."""
+
+
+def _check(event: LeadEvent) -> None:
+    """Raise ValueError for what intake would not have let in: another producer's, or an older version's."""
+    if not (event.lead_id or event.email or event.user_id or event.anonymous_id):
+        raise ValueError("identity")
+    if event.lead_id and event.source != "system":
+        raise ValueError("lead_id")
+    if any(len(value) > MAX_IDENTIFIER for value in (event.email or "", *(value for _, value in named(event)))):
+        raise ValueError("identity")
+    if not EARLIEST <= event.occurred_at <= event.received_at + DAY:
+        raise ValueError("occurred_at")
 
 
 def _from_bus(message_id: str, body: Mapping[str, Any]) -> Message:

@@ -5,21 +5,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.score.messages import Message
-from shared.aws import addresses, leads, timeline
+from functions.score.models import model_of
+from shared.aws import addresses, leads, playbooks, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
-from shared.errors import ConflictError
 from shared.identity import address_hash, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
 from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
 from shared.rules.facts import consent_said, refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
+from shared.rules.publishing import PLAYBOOK
 from shared.rules.settling import Settlement, is_fresh, settle
 from shared.telemetry import logger
 
-TOGETHER = 30
-"""Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring three changes."""
+TOGETHER = 12
+"""Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring seven changes."""
+
+
+CAUSE_KEPT = 60
+"""Characters of an event's name that the history names as a cause."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,8 @@ class Touched:
     own: bool = False
     asked_at: int = 0
     swept: bool = False
+    announce: bool = False
+    cause: str = "time"
 
 
 def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Message]:
@@ -81,9 +88,21 @@ def _round(messages: Sequence[Message], arrived: dict[str, list[Addressed]], mod
                 mark = touched.setdefault(lead.lead_id, Touched())
                 mark.as_of = max(mark.as_of, message.as_of)
                 mark.swept = True
+                mark.announce |= message.announce
+    if _is_superseded(workspace, model):
+        return list(messages)
     _rebuild(workspace, model)
     lost = _write(workspace, touched, model)
     return [message for message in messages if lost & _homes(message, arrived[message.message_id], owners, workspace)]
+
+
+def _is_superseded(workspace: Workspace, model: ScoringModel) -> bool:
+    """Tell whether a lead was settled by a playbook that is newer than ours: this process has not heard of it yet."""
+    by = {lead.settled.playbook for lead in workspace.stored.values() if isinstance(lead, Lead)}
+    if not by - {"", model.bundle}:
+        return False
+    playbooks.refresh()
+    return bool(playbooks.current()["bundle"] != model.bundle)
 
 
 def _addressed(event: LeadEvent) -> Addressed:
@@ -125,6 +144,7 @@ def _apply(
         mark.as_of = max(mark.as_of, each.event.received_at)
         mark.fresh |= is_fresh(each.event)
         mark.own |= each.event.source != "system"
+        mark.cause = each.event.name[:CAUSE_KEPT]
         _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents)
     for address, said in sorted(consents.items()):
         addresses.record_consent(
@@ -190,44 +210,75 @@ def _refiled(lead: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
 
 def _write(workspace: Workspace, touched: dict[str, Touched], model: ScoringModel) -> set[str]:
     """Settle and write each group of homes that change together; return the homes somebody else was faster with."""
+    groups = [(group, _writes(group, workspace, touched, model)) for group in workspace.together]
+    written = [(group, writes) for group, writes in groups if writes.written]
     lost: set[str] = set()
-    for group in workspace.together:
-        written: list[Lead | Alias] = []
-        changes: list[dict[str, Any]] = []
-        bounds: dict[str, int] = {}
-        for home_id in sorted(group):
-            entry = workspace.now.get(home_id)
-            before = workspace.stored.get(home_id)
-            if isinstance(entry, Lead):
-                mark = touched.get(home_id, Touched())
-                settlement = settle(entry, model, mark.as_of, fresh=mark.fresh, own=mark.own, swept=mark.swept)
-                asked = _asked(settlement, mark)
-                entry = replace(settlement.lead, asked_at=max(entry.asked_at, mark.asked_at))
-                bounds[home_id] = settlement.evaluation.bound
-                if entry != before:
-                    entry = replace(entry, version=entry.version + 1)
-                    changes.extend(_changes(settlement, entry))
-                    changes.extend(asked)
-                    written.append(entry)
-            elif isinstance(entry, Alias) and entry != before:
-                written.append(replace(entry, version=entry.version + 1))
-        if not written:
-            continue
-        seen = {home_id: entry.version for home_id in group if (entry := workspace.stored.get(home_id)) is not None}
-        try:
-            leads.save(written, seen, changes, bounds)
-        except ConflictError:
+    for (group, _), was_lost in zip(written, leads.save_many([writes for _, writes in written]), strict=True):
+        if was_lost:
             lost |= group
     return lost
 
 
-def _changes(settlement: Settlement, entry: Lead) -> list[dict[str, Any]]:
-    at = entry.settled.at
+def _writes(group: set[str], workspace: Workspace, touched: dict[str, Touched], model: ScoringModel) -> leads.Writes:
+    written: list[Lead | Alias] = []
+    changes: list[dict[str, Any]] = []
+    bounds: dict[str, int] = {}
+    for home_id in sorted(group):
+        entry = workspace.now.get(home_id)
+        before = workspace.stored.get(home_id)
+        if isinstance(entry, Lead):
+            mark = touched.get(home_id, Touched())
+            earlier, settlement = _settled(entry, before, mark, model)
+            settled = replace(settlement.lead, asked_at=max(entry.asked_at, mark.asked_at))
+            bounds[home_id] = settlement.evaluation.bound
+            if settled != before:
+                settled = replace(settled, version=entry.version + 1)
+                changes += _changes(earlier, settled, "0#") if earlier is not None else []
+                changes += _changes(settlement, settled)
+                changes += _asked(entry, settled, mark)
+                written.append(settled)
+        elif isinstance(entry, Alias) and entry != before:
+            written.append(replace(entry, version=entry.version + 1))
+    seen = {home_id: entry.version for home_id in group if (entry := workspace.stored.get(home_id)) is not None}
+    return leads.Writes(written, seen, changes, bounds)
+
+
+def _settled(
+    entry: Lead, before: Lead | Alias | None, mark: Touched, model: ScoringModel
+) -> tuple[Settlement | None, Settlement]:
+    """
+    Settle the lead; return what the playbook it was settled by last made of it, if that is another, and what ours does.
+
+    What only the new playbook changes is settled in silence, unless the lead has just done something itself.
+    """
+    loud = mark.fresh or mark.announce
+    if entry.settled.playbook in ("", model.bundle):
+        return None, settle(entry, model, mark.as_of, fresh=loud, own=mark.own, swept=mark.swept, cause=mark.cause)
+    earlier = None
+    if isinstance(before, Lead) and before.settled == entry.settled:
+        earlier = _settled_before(before, mark)
+    if earlier is not None:
+        entry = replace(entry, settled=earlier.lead.settled)
+    cause = mark.cause if mark.own else PLAYBOOK
+    settlement = settle(entry, model, mark.as_of, fresh=loud, own=mark.own, swept=True, silent=not loud, cause=cause)
+    return earlier, settlement
+
+
+def _settled_before(before: Lead, mark: Touched) -> Settlement | None:
+    """Settle the stored lead by the playbook that settled it last; None when that playbook is nowhere."""
+    try:
+        model = model_of(before.settled.playbook)
+    except playbooks.UnknownPlaybookError:
+        return None
+    return settle(before, model, mark.as_of, fresh=False, own=False, swept=True)
+
+
+def _changes(settlement: Settlement, entry: Lead, step: str = "") -> list[dict[str, Any]]:
     return [
         change_item(
             lead_id=entry.lead_id,
-            at=at,
-            unique=f"{entry.version:08d}#{said.detail_type}",
+            at=settlement.lead.settled.at,
+            unique=f"{entry.version:08d}#{step}{said.detail_type}{said.about and '#'}{said.about}",
             detail_type=said.detail_type,
             detail={"version": entry.version, **said.detail},
             silent=said.silent,
@@ -237,19 +288,17 @@ def _changes(settlement: Settlement, entry: Lead) -> list[dict[str, Any]]:
     ]
 
 
-def _asked(settlement: Settlement, mark: Touched) -> list[dict[str, Any]]:
+def _asked(lead: Lead, written: Lead, mark: Touched) -> list[dict[str, Any]]:
     """Ask for a confirmation mail when an unproven source asked for mail to an address nobody has proved."""
-    lead = settlement.lead
     if mark.asked_at <= lead.asked_at or lead.address_hash is None:
         return []
-    version = lead.version + 1
     return [
         change_item(
             lead_id=lead.lead_id,
             at=mark.asked_at,
-            unique=f"{version:08d}#ConfirmationRequested",
+            unique=f"{written.version:08d}#ConfirmationRequested",
             detail_type="ConfirmationRequested",
-            detail={"version": version},
+            detail={"version": written.version},
         )
     ]
 

@@ -2,7 +2,7 @@
 Notice clocks that are about to run out, and clocks that ran out.
 
 Trigger      schedule, every minute (events/schedule_sla_sweep.json); `time` of the event is now
-Reads        the due index (`sla`), the handoffs it names
+Reads        the due index (`sla`), the handoffs it names, the playbook
 Writes       handoff
 Emits        SlaWarned, SlaBreached, through the outbox
 Repeat-safe  what was warned about or breached is stamped on the handoff under its version, together with the change
@@ -15,9 +15,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import table
-from shared.aws import handoffs
+from shared.aws import handoffs, playbooks
 from shared.aws.due import Due, due_entries
-from shared.bundle import playbook_document
 from shared.errors import ConflictError, RipenError
 from shared.instants import instant_text, parse_instant
 from shared.rules.routing import handoff_policy
@@ -46,7 +45,7 @@ def sweep(now: int) -> None:
     Raises:
         SlaSweepError: Some handoffs failed; the others are done.
     """
-    manager = handoff_policy(playbook_document()).manager.id
+    manager = handoff_policy(playbooks.current()).manager.id
     found: list[Tick] = []
     failed = 0
     for entry in due_entries(table.SLA, now):

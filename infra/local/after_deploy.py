@@ -48,11 +48,13 @@ def finish(stack: Mapping[str, str], state: State) -> Outputs:
         table_name=stack["TableName"],
         bus_name=stack["BusName"],
         events_queue_url=stack["EventsQueueUrl"],
+        settle_queue_url=stack["SettleQueueUrl"],
+        resettle_queue_url=stack["ResettleQueueUrl"],
         sends_queue_url=stack["SendsQueueUrl"],
         functions={name: stack[f"{pascal(name)}Function"] for name in functions},
         failure_queues={
             name: stack[f"{pascal(name)}FailuresUrl"]
-            for name in (*functions, "events", "sends")
+            for name in (*functions, "events", "settle", "sends")
             if f"{pascal(name)}FailuresUrl" in stack
         },
         alerts_topic_arn=stack["AlertsTopicArn"],

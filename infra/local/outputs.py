@@ -33,6 +33,8 @@ class Outputs:
     table_name: str
     bus_name: str
     events_queue_url: str
+    settle_queue_url: str
+    resettle_queue_url: str
     sends_queue_url: str
     functions: Mapping[str, str]
     """Function folder to deployed name."""

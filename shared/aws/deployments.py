@@ -1,11 +1,12 @@
 """
-A deployed stage as the command line finds it: the outputs of its stack, one of its secrets, one of its functions.
+A deployed stage as the command line finds it: the outputs of its stack, its secrets, its functions, its queues.
 
 No function uses this: what they need is in their environment.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +17,15 @@ from shared.errors import RipenError
 
 class DeploymentError(RipenError):
     """The stage cannot be reached as asked: no such stack, no rights, no answer. The message says which."""
+
+
+@contextmanager
+def asking(stage: str) -> Iterator[None]:
+    """Name the stage in what goes wrong within: whatever AWS refuses is raised as a `DeploymentError`."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"stage {stage}: {error}") from error
 
 
 def stack_outputs(stage: str) -> dict[str, str]:
@@ -62,3 +72,12 @@ def run_function(name: str, event: Mapping[str, Any]) -> Any:
         problem = said.get("errorMessage", said) if isinstance(said, dict) else said
         raise DeploymentError(f"{name} failed: {problem}")
     return said
+
+
+def messages_left(queue_url: str) -> int:
+    """Return about how many messages wait in the queue or are being worked on."""
+    held = clients.sqs().get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(map(int, held.values()))

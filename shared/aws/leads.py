@@ -6,7 +6,9 @@ Only the `score` function writes them.
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,9 +17,9 @@ from shared import settings, table
 from shared.aws import clients
 from shared.aws.batch_get import get_items
 from shared.aws.items import to_item
-from shared.errors import ConflictError, UnwritableError
+from shared.errors import UnwritableError
 from shared.instants import instant_text, parse_instant
-from shared.lead import Alias, Fact, Lead, Naming, Register, Settled
+from shared.lead import Adjustment, Alias, Fact, Lead, Naming, Register, Settled
 
 
 def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
@@ -42,52 +44,190 @@ def get_leads(lead_ids: Iterable[str]) -> dict[str, Lead]:
     return {home: entry for home, entry in load(lead_ids).items() if isinstance(entry, Lead)}
 
 
-def save(
-    written: Sequence[Lead | Alias],
-    seen: Mapping[str, int],
-    changes: Sequence[dict[str, Any]],
-    bounds: Mapping[str, int],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Writes:
     """
-    Write leads, aliases and changes that belong together, all or nothing.
+    Leads, aliases and changes that belong together: written all or nothing.
 
-    Args:
-        written: Entries to write; their `version` is already the new one.
-        seen: Version of each home as it was read; 0 where nothing was.
-        changes: Change items to put beside them.
-        bounds: Upper bound of each lead's total in milli-points, for the rank index.
+    `written` carry their new version already; `seen` is the version of each home as it was read, 0 or absent where
+    nothing was. `changes` are change items to put beside them; `bounds` is the upper bound of each lead's total in
+    milli-points, for the rank index.
+    """
+
+    written: Sequence[Lead | Alias]
+    seen: Mapping[str, int]
+    changes: Sequence[dict[str, Any]] = ()
+    bounds: Mapping[str, int] = field(default_factory=dict)
+
+
+def save_many(groups: Sequence[Writes]) -> list[bool]:
+    """
+    Write the groups, no home in two of them; an entry that comes alone goes 25 a call, the rest in transactions.
+
+    Returns: For each group whether it was lost: somebody wrote one of its entries since. Load again, apply again.
 
     Raises:
-        ConflictError: Somebody wrote one of them since. Load again, apply again.
+        UnwritableError: DynamoDB will never take one of them. Those before it, and others of its call, are written.
+        ClientError: DynamoDB was too busy or unwell. What is written stays; apply all again.
     """
-    puts = [_put(entry, seen, bounds) for entry in written]
-    transaction: list[Any] = [{"Put": put} for put in puts]
-    transaction += [{"Put": {"TableName": settings.table_name(), "Item": to_item(change)}} for change in changes]
+    lost = [False] * len(groups)
+    alone = [number for number, group in enumerate(groups) if _is_alone(group)]
+    for start in range(0, len(alone), _STATEMENTS):
+        part = alone[start : start + _STATEMENTS]
+        for number, written in zip(part, _write_each([groups[number] for number in part]), strict=True):
+            lost[number] = not written
+    for pack in _packs(groups):
+        for number in _write_together(groups, pack):
+            lost[number] = True
+    return lost
+
+
+def _is_alone(group: Writes) -> bool:
+    return len(group.written) == 1 and not group.changes
+
+
+def _packs(groups: Sequence[Writes]) -> Iterator[list[int]]:
+    """Yield the numbers of groups that go in one transaction: botocore costs by the call, DynamoDB by the item."""
+    pack: list[int] = []
+    size = 0
+    for number, group in enumerate(groups):
+        if _is_alone(group):
+            continue
+        weight = len(group.written) + len(group.changes)
+        if pack and size + weight > _TRANSACTION:
+            yield pack
+            pack, size = [], 0
+        pack.append(number)
+        size += weight
+    if pack:
+        yield pack
+
+
+def _write_together(groups: Sequence[Writes], pack: Sequence[int]) -> set[int]:
+    """
+    Write these groups in one transaction; return the numbers of those somebody was faster with.
+
+    One lost group cancels all of them: the others are then written again without it. What DynamoDB refuses is found by
+    writing each group alone.
+    """
+    items = [(number, item) for number in pack for item in _transaction(groups[number])]
     try:
-        if len(transaction) == 1:
-            clients.dynamodb().put_item(**puts[0])
-        else:
-            clients.dynamodb().transact_write_items(TransactItems=transaction)
+        clients.dynamodb().transact_write_items(TransactItems=[item for _, item in items])
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
-            raise ConflictError(f"{len(puts)} entries changed since they were read") from error
-        if error.response["Error"]["Code"] == "ValidationException":
-            raise UnwritableError(f"DynamoDB refuses {len(transaction)} items") from error
+        said: Any = error.response
+        reasons = said.get("CancellationReasons") or [{"Code": said["Error"]["Code"]}] * len(items)
+        codes = [reason["Code"] for reason in reasons]
+        if set(codes) & _REFUSALS:
+            if len(pack) == 1:
+                raise UnwritableError(f"DynamoDB refuses {len(items)} items") from error
+            return {lost for number in pack for lost in _write_together(groups, [number])}
+        if not set(codes) <= _CONFLICTS:
+            raise
+        lost = {number for (number, _), code in zip(items, codes, strict=True) if code != "None"}
+        others = [number for number in pack if number not in lost]
+        return lost | (_write_together(groups, others) if others else set())
+    return set()
+
+
+def _transaction(group: Writes) -> list[Any]:
+    puts: list[Any] = [{"Put": _put(entry, group)} for entry in group.written]
+    return puts + [{"Put": {"TableName": settings.table_name(), "Item": to_item(change)}} for change in group.changes]
+
+
+def _write_each(groups: Sequence[Writes]) -> list[bool]:
+    """
+    Write up to 25 single entries in one call, each on a condition of its own; tell which were written.
+
+    The call succeeds whatever becomes of its statements. What none of them can help (throttling, an outage) raises
+    like a call that failed.
+    """
+    statements: list[Any] = [_statement(group) for group in groups]
+    try:
+        answers = clients.dynamodb().batch_execute_statement(Statements=statements)["Responses"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _REFUSALS:
+            raise UnwritableError(f"DynamoDB refuses {len(statements)} items") from error
         raise
+    problems: list[Any] = [answer.get("Error", {}) for answer in answers]
+    codes = [problem.get("Code", "") for problem in problems]
+    for problem, code in zip(problems, codes, strict=True):
+        if code and code not in _CONFLICTS | _REFUSALS:
+            raise ClientError({"Error": problem}, "BatchExecuteStatement")
+    if refused := sum(code in _REFUSALS for code in codes):
+        raise UnwritableError(f"DynamoDB refuses {refused} of {len(statements)} items")
+    return [not code for code in codes]
 
 
-def _put(entry: Lead | Alias, seen: Mapping[str, int], bounds: Mapping[str, int]) -> dict[str, Any]:
-    home = entry.home if isinstance(entry, Alias) else entry.lead_id
-    values = _alias_values(entry) if isinstance(entry, Alias) else _lead_values(entry, bounds.get(home, 0))
-    put: dict[str, Any] = {"TableName": settings.table_name(), "Item": to_item(values)}
-    if seen.get(home, 0) == 0:
+def _put(entry: Lead | Alias, group: Writes) -> dict[str, Any]:
+    seen = group.seen.get(_home(entry), 0)
+    put: dict[str, Any] = {"TableName": settings.table_name(), "Item": to_item(_values(entry, group))}
+    if seen == 0:
         put["ConditionExpression"] = "attribute_not_exists(#pk)"
         put["ExpressionAttributeNames"] = {"#pk": table.PK}
     else:
         put["ConditionExpression"] = "#version = :seen"
         put["ExpressionAttributeNames"] = {"#version": table.VERSION}
-        put["ExpressionAttributeValues"] = {":seen": {"N": str(seen[home])}}
+        put["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
     return put
+
+
+def _statement(group: Writes) -> dict[str, Any]:
+    """Return the PartiQL statement that leaves the item a put of the same values would leave."""
+    (entry,) = group.written
+    item = to_item(_values(entry, group))
+    seen = group.seen.get(_home(entry), 0)
+    if seen == 0:
+        return {"Statement": _insert(settings.table_name(), tuple(item)), "Parameters": list(item.values())}
+    pk, sk = item.pop(table.PK), item.pop(table.SK)
+    return {
+        "Statement": _update(settings.table_name(), tuple(item)),
+        "Parameters": [*item.values(), pk, sk, {"N": str(seen)}],
+    }
+
+
+@cache
+def _insert(table_name: str, names: tuple[str, ...]) -> str:
+    values = ",".join(f"'{name}':?" for name in names)
+    return f'INSERT INTO "{table_name}" VALUE {{{values}}}'
+
+
+@cache
+def _update(table_name: str, names: tuple[str, ...]) -> str:
+    parts = [f'SET "{name}"=?' for name in names]
+    parts += [f'REMOVE "{name}"' for name in _ATTRIBUTES if name not in names]
+    keys = f'"{table.PK}"=? AND "{table.SK}"=? AND "{table.VERSION}"=?'
+    return f'UPDATE "{table_name}" {" ".join(parts)} WHERE {keys}'
+
+
+_STATEMENTS = 25
+"""Most statements BatchExecuteStatement takes."""
+
+_TRANSACTION = 100
+"""Most items TransactWriteItems takes."""
+
+_CONFLICTS = {
+    "None", "ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem", "TransactionConflict",
+}  # fmt: skip
+"""Somebody else wrote, or is writing, the item. "None" is what a transaction says of its other items."""
+
+_REFUSALS = {"ValidationError", "ValidationException"}
+"""Too large, or a key that no index takes: it will be refused every time."""
+
+_ATTRIBUTES = (
+    "schema", table.VERSION, "state", table.RANK_KEY, table.RANK_BOUND, table.DUE_KEY, table.DUE_AT,
+    table.DUE_ATTEMPTS, "alias_of", "claims",
+)  # fmt: skip
+"""Everything an entry can hold besides its key: an update removes what the new values do not name."""
+
+
+def _home(entry: Lead | Alias) -> str:
+    return entry.home if isinstance(entry, Alias) else entry.lead_id
+
+
+def _values(entry: Lead | Alias, group: Writes) -> dict[str, Any]:
+    if isinstance(entry, Alias):
+        return _alias_values(entry)
+    return _lead_values(entry, group.bounds.get(entry.lead_id, 0))
 
 
 def _alias_values(alias: Alias) -> dict[str, Any]:
@@ -119,8 +259,7 @@ def _lead_values(lead: Lead, bound: int) -> dict[str, Any]:
 
 def _state(lead: Lead) -> dict[str, Any]:
     """Return everything that no index needs. It is stored compressed: a kilobyte more is a write unit more per write."""
-    settled = lead.settled
-    return {
+    state: dict[str, Any] = {
         "identities": {text: _naming_list(each, lead) for text, each in lead.identities.items()},
         "profile": _profile_groups(lead.profile),
         "facts": {filing: [_fact_list(fact) for fact in facts] for filing, facts in sorted(lead.facts.items())},
@@ -129,16 +268,11 @@ def _state(lead: Lead) -> dict[str, Any]:
         "filed": lead.filed,
         "complete_since": lead.complete_since,
         "asked_at": lead.asked_at,
-        "settled": [
-            settled.at,
-            settled.band,
-            settled.announced_band,
-            settled.stage,
-            int(settled.qualified),
-            settled.qualification,
-            settled.announced_qualification,
-        ],
+        "settled": _settled_list(lead.settled),
     }
+    if lead.adjustments:
+        state["adjustments"] = [_adjustment_list(each) for each in lead.adjustments]
+    return state
 
 
 RANK_STEP = 20_000
@@ -165,9 +299,50 @@ def _profile_groups(profile: Mapping[str, Register]) -> list[list[Any]]:
 
 
 def _fact_list(fact: Fact) -> list[Any]:
+    if fact.late:
+        return [fact.at, fact.event, fact.asset, fact.verdict, True]
     if fact.verdict != "human":
         return [fact.at, fact.event, fact.asset, fact.verdict]
     return [fact.at, fact.event, fact.asset] if fact.asset else [fact.at, fact.event]
+
+
+def _adjustment_list(each: Adjustment) -> list[Any]:
+    said = [each.at, each.event, each.points, each.by, each.reason]
+    return [*said, each.until] if each.until else said
+
+
+def _settled_list(settled: Settled) -> list[Any]:
+    said: list[Any] = [
+        settled.at,
+        settled.band,
+        settled.announced_band,
+        settled.stage,
+        int(settled.qualified),
+        settled.qualification,
+        settled.announced_qualification,
+    ]
+    more: list[Any] = [settled.playbook, dict(sorted(settled.triggers.items())), int(settled.lapse_unsaid)]
+    while more and not more[-1]:
+        more.pop()
+    return said + more
+
+
+def _read_settled(said: Sequence[Any]) -> Settled:
+    at, band, announced_band, stage, qualified, qualification, announced_qualification, *more = said
+    unsaid: list[Any] = ["", {}, 0]
+    playbook, triggers, lapse_unsaid = more + unsaid[len(more) :]
+    return Settled(
+        at=at,
+        band=band,
+        announced_band=announced_band,
+        stage=stage,
+        qualified=bool(qualified),
+        qualification=qualification,
+        announced_qualification=announced_qualification,
+        lapse_unsaid=bool(lapse_unsaid),
+        playbook=playbook,
+        triggers={rule: (seen, event) for rule, (seen, event) in triggers.items()},
+    )
 
 
 def _text(value: Any) -> str:
@@ -181,7 +356,6 @@ def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
         claims = tuple((at, person) for at, person in json.loads(item.get("claims", "[]")))
         return Alias(home, item["alias_of"], claims, item[table.VERSION])
     state = json.loads(zlib.decompress(item["state"]))
-    at, band, announced_band, stage, qualified, *counts = state["settled"]
     return Lead(
         lead_id=home,
         version=item[table.VERSION],
@@ -192,11 +366,12 @@ def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
             for name, value in values.items()
         },
         facts={filing: tuple(Fact(*said) for said in facts) for filing, facts in state["facts"].items()},
+        adjustments=tuple(Adjustment(*said) for said in state.get("adjustments", ())),
         days=frozenset(state["days"]),
         first_seen=state["first_seen"],
         filed=state["filed"],
         complete_since=state["complete_since"],
         asked_at=state["asked_at"],
-        settled=Settled(at, band, announced_band, stage, bool(qualified), *counts),
+        settled=_read_settled(state["settled"]),
         due_at=parse_instant(item[table.DUE_AT]) if table.DUE_AT in item else None,
     )

@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from shared import settings, table
 from shared.aws import clients
 from shared.aws.items import from_item, to_item
+from shared.errors import UnwritableError
 from shared.instants import DAY, instant_text, parse_instant
 from shared.lead import Lead, LeadEvent, Source
 
@@ -23,13 +26,27 @@ _WRITE = 25
 
 
 def put_events(items: Sequence[dict[str, Any]]) -> None:
-    """Put timeline items, 25 a call, until DynamoDB has taken every one."""
+    """
+    Put timeline items, 25 a call, until DynamoDB has taken every one.
+
+    Raises:
+        UnwritableError: DynamoDB will never take one of them, as it is too large.
+    """
     requests: list[Any] = [{"PutRequest": {"Item": to_item(item)}} for item in items]
     for start in range(0, len(requests), _WRITE):
         pending = requests[start : start + _WRITE]
         while pending:
-            answer = clients.dynamodb().batch_write_item(RequestItems={settings.table_name(): pending})
+            answer = _put(pending)
             pending = list(answer.get("UnprocessedItems", {}).get(settings.table_name(), []))
+
+
+def _put(requests: list[Any]) -> Any:
+    try:
+        return clients.dynamodb().batch_write_item(RequestItems={settings.table_name(): requests})
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationException":
+            raise UnwritableError(f"DynamoDB refuses one of {len(requests)} timeline items") from error
+        raise
 
 
 def timeline_item(

@@ -72,6 +72,8 @@ class HandoffFacts:
     owner: Person
     manager: Person
     reject_reasons: tuple[tuple[str, str], ...]
+    mql: str
+    """What MQL means in the playbook's words."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts for machines. Points are milli-points."""
@@ -85,6 +87,7 @@ class HandoffFacts:
             "details": dict(self.details),
             "unproven": list(self.unproven),
             "why": self.why,
+            "mql_means": self.mql,
             "grade": self.grade,
             "total": self.total,
             "lines": [{"rule": line.rule, "label": line.label, "points": line.points} for line in self.lines],
@@ -131,6 +134,7 @@ def handoff_facts(
         owner=policy.person(handoff.owner),
         manager=policy.manager,
         reject_reasons=tuple((reason.code, reason.text) for reason in policy.reject_reasons),
+        mql=clean(policy.mql, LONG),
     )
 
 

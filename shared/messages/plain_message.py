@@ -48,6 +48,7 @@ def _body(facts: HandoffFacts) -> list[str]:
     said = [
         f"Priority: {facts.priority}. Owner: {facts.owner.name}.",
         f"Why now: {facts.why}",
+        *([f"MQL means: {facts.mql}"] if facts.mql else []),
         *(f"{clock.label} by {clock.due} ({clock.status})" for clock in facts.clocks),
         *(f"{label}: {text}" for label, text in facts.details),
         f"Score: grade {facts.grade}, {points_text(facts.total)} points",

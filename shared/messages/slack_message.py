@@ -74,6 +74,8 @@ def handoff_message(facts: HandoffFacts) -> SlackMessage:
     notes = [f"Unproven, only a browser or form said so: {', '.join(facts.unproven)}"] if facts.unproven else []
     if facts.state in {"open", "accepted"}:
         notes.append(f"Next step: {facts.next_step}")
+    if facts.mql:
+        notes.append(f"MQL means: {facts.mql}")
     if facts.standing != "open":
         notes.append(f"{facts.standing[0].upper()}{facts.standing[1:]}")
     if notes:

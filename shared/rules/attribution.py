@@ -8,7 +8,7 @@ when somebody else was faster.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from shared.identity import ANONYMOUS, event_key
+from shared.identity import ANONYMOUS, USER, event_key
 from shared.lead import Alias, Lead, LeadEvent, Naming, Settled
 from shared.rules.facts import apply_event, joined_identities, united
 from shared.rules.model import ScoringModel
@@ -85,7 +85,10 @@ def wanted(addressed: Iterable[Addressed], workspace: Workspace) -> set[str]:
             missing |= _unknown(each.event.lead_id, workspace)
             continue
         first, *rest = each.names
-        missing |= _unknown(first.home, workspace)
+        unknown = _unknown(first.home, workspace)
+        if unknown:  # the lead, once known, mostly lists the other names already
+            missing |= unknown
+            continue
         lead = workspace.lead_at(first.home)
         listed = lead.identities if lead is not None else {}
         for name in rest:
@@ -136,7 +139,7 @@ def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> 
     event = addressed.event
     known = [name for name in addressed.names if not name.anonymous]
     found = [lead for name in known if (lead := workspace.lead_at(name.home)) is not None]
-    lead = found[0] if found else Lead(lead_id=known[0].home)
+    lead = found[0] if found else Lead(lead_id=_first_home(known))
     for other in found[1:]:
         current = workspace.now[other.lead_id]
         if other.lead_id != lead.lead_id and isinstance(current, Lead):
@@ -151,6 +154,11 @@ def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> 
         if name.anonymous and (naming is None or naming.shared):
             lead = _claim(name, lead, event, workspace, model)
     return _naming(lead, addressed.names, event)
+
+
+def _first_home(known: Sequence[Name]) -> str:
+    """Return where a new lead lives: at its user id if it has one, for that is what most of its events will name."""
+    return next((name.home for name in known if name.identity.startswith(f"{USER}#")), known[0].home)
 
 
 def _merge(one: Lead, other: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
@@ -183,6 +191,11 @@ def _settled(stays: Settled, goes: Settled) -> Settled:
         qualified=bool(running),
         qualification=number,
         announced_qualification=number if told else announced,
+        lapse_unsaid=(stays.lapse_unsaid or goes.lapse_unsaid) and not running,
+        triggers={
+            rule: max(each.triggers[rule] for each in (stays, goes) if rule in each.triggers)
+            for rule in {**stays.triggers, **goes.triggers}
+        },
         stage=goes.stage if stays.stage == "lead" else stays.stage,
     )
 

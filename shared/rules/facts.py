@@ -5,15 +5,16 @@ A fact is "rule R matched event E at time T". Applying an event is a union, so o
 cannot change what is kept; and what is dropped could never count again.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.identity import EMAIL, event_key
-from shared.instants import utc_day
-from shared.lead import Fact, Lead, LeadEvent, Naming, Register, Verdict
+from shared.instants import DAY, parse_instant, utc_day
+from shared.lead import Adjustment, Fact, Lead, LeadEvent, Naming, Register
 from shared.rules.model import EngagementRule, ScoringModel
-from shared.rules.patterns import matches
 
 DAYS_KEPT = 400
 """Newest active days a lead keeps: a year and a month, more than any silence a playbook asks about."""
@@ -26,7 +27,14 @@ ANSWERS_KEPT = 50
 TEXT_KEPT = 120
 """Characters of a profile value that are kept: every further kilobyte of a lead costs a write unit per write."""
 
-_STRICTER: dict[Verdict, int] = {"human": 0, "unsure": 1, "machine": 2}
+LISTED = 10
+_LISTED_TEXT = 40
+"""Texts of a list that are kept, as of a tech stack, and characters of each."""
+
+ADJUSTMENTS_KEPT = 10
+
+LATE = DAY
+"""A fact received later than this after it happened is history: it fires no trigger."""
 
 
 def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: str | None = None) -> Lead:
@@ -40,11 +48,13 @@ def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: s
         address: Hash of the event's mail address, when it has one.
     """
     key = event_key(event.event_id)
+    days = _with_day(lead.days, event, model)
     return replace(
         lead,
         profile=_joined_profile(lead.profile, _registers(event, model, key, address) | _confirmed(lead, event, key)),
-        facts=_with_facts(lead.facts, event, model, key),
-        days=_with_day(lead.days, event, model),
+        facts=_after_silence(_with_facts(lead.facts, event, model, key), days, model),
+        adjustments=_joined_adjustments(lead.adjustments, _adjusted(event, key)),
+        days=days,
         first_seen=min(lead.first_seen or event.occurred_at, event.occurred_at),
     )
 
@@ -57,12 +67,14 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
         if filing in rules:
             facts[filing] = selected(rules[filing], (*facts.get(filing, ()), *theirs))
     first = [seen for seen in (one.first_seen, other.first_seen) if seen]
+    days = _newest_days(one.days | other.days)
     return replace(
         one,
         identities=joined_identities(one.identities, other.identities),
         profile=_joined_profile(one.profile, other.profile),
-        facts=facts,
-        days=_newest_days(one.days | other.days),
+        facts=_after_silence(facts, days, model),
+        adjustments=_joined_adjustments(one.adjustments, other.adjustments),
+        days=days,
         first_seen=min(first, default=0),
         filed=next(
             (each for each in (one.filed, other.filed) if each not in ("", model.filed)), one.filed or other.filed
@@ -74,10 +86,10 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
 
 def _rules_by_filing(model: ScoringModel) -> dict[str, EngagementRule]:
     own = {rule.filing: rule for rule in model.engagement}
-    return own | {rule.answers: _answering(rule) for rule in model.engagement if rule.answer is not None}
+    return own | {rule.answers: answering(rule) for rule in model.engagement if rule.answer is not None}
 
 
-def _answering(rule: EngagementRule) -> EngagementRule:
+def answering(rule: EngagementRule) -> EngagementRule:
     """Return the rule by which a `missing` rule's answers are kept: more of them, for many answer what was not asked."""
     return replace(rule, most=ANSWERS_KEPT)
 
@@ -92,32 +104,55 @@ def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], mod
         others: Keys of events that turned out to be somebody else's.
         model: The playbook's rules.
     """
-    filings = _rules_by_filing(model)
-    kept = {
-        filing: tuple(fact for fact in facts if fact.event not in others)
-        for filing, facts in lead.facts.items()
-        if filing in filings
-    }
-    again = Lead(lead_id=lead.lead_id, facts={filing: facts for filing, facts in kept.items() if facts})
-    oldest = 0
-    profile: Mapping[str, Register] = {name: each for name, each in lead.profile.items() if each.key not in others}
-    for event in events:
-        oldest = min(oldest or event.occurred_at, event.occurred_at)
-        key = event_key(event.event_id)
-        again = replace(
-            again, facts=_with_facts(again.facts, event, model, key), days=_with_day(again.days, event, model)
-        )
-        profile = _joined_profile(profile, _registers(event, model, key, None))
+    known = list(events)
     changed = lead.filed not in ("", model.filed)
-    partial = changed and bool(oldest) and lead.first_seen < oldest
+    filings = _rules_by_filing(model)
+    profile: Mapping[str, Register] = _profile_to_refile(lead, known, others, changed=changed)
+    days = _days_to_refile(lead, known) if changed or others else lead.days
+    facts: Mapping[str, tuple[Fact, ...]] = {
+        filing: kept
+        for filing, held in lead.facts.items()
+        if filing in filings and (kept := tuple(fact for fact in held if fact.event not in others))
+    }
+    for event in known:
+        key = event_key(event.event_id)
+        facts = _with_facts(facts, event, model, key)
+        days = _with_day(days, event, model)
+        profile = _joined_profile(profile, _registers(event, model, key, None))
+    oldest = min((event.occurred_at for event in known), default=0)
     return replace(
         lead,
-        facts=again.facts,
+        facts=_after_silence(facts, days, model),
         profile=profile,
-        days=again.days if others else _newest_days(lead.days | again.days),
+        adjustments=tuple(each for each in lead.adjustments if each.event not in others),
+        days=days,
         filed=model.filed,
-        complete_since=oldest if partial else lead.complete_since,
+        complete_since=oldest if changed and lead.first_seen < oldest else lead.complete_since,
     )
+
+
+def _profile_to_refile(
+    lead: Lead, known: Sequence[LeadEvent], others: frozenset[str], *, changed: bool
+) -> dict[str, Register]:
+    """Return the registers that stay: not those of others, nor those the timeline will say again, perhaps otherwise."""
+    told = {event_key(event.event_id) for event in known} if changed else set()
+    return {
+        name: each
+        for name, each in lead.profile.items()
+        if each.key not in others and not (each.key in told and name not in _SAID_ELSEWHERE)
+    }
+
+
+def _days_to_refile(lead: Lead, known: Sequence[LeadEvent]) -> frozenset[int]:
+    """Return the active days before the time from which the timeline has every event."""
+    if not known:
+        return lead.days
+    complete_from = utc_day(min(event.received_at for event in known))
+    return frozenset(day for day in lead.days if day < complete_from)
+
+
+_SAID_ELSEWHERE = frozenset({"email", "address", "consent", "sales"})
+"""Registers that no path of a playbook fills."""
 
 
 def joined_identities(one: Mapping[str, Naming], other: Mapping[str, Naming]) -> dict[str, Naming]:
@@ -136,16 +171,33 @@ def selected(rule: EngagementRule, facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """
     Return the facts the rule can ever use, oldest first.
 
-    The newest fact of each of the newest `most` keys, where the key is the event, the asset, or (day, event) with the
-    newest `a_day` of each day. Copies of one event join to the latest time and its strictest verdict; `per_day` keeps
-    a copy on each day it was reported for, so that which copy came first cannot matter, and counts the latest.
+    The newest fact of each of the newest `most` keys, where the key is the event, the asset, the day (after a silence),
+    or (day, event) with the newest `a_day` of each day. Each verdict has slots of its own: a machine's click takes no
+    human's. Of copies of one event the latest stays; `per_day` keeps a copy on each day it was reported for, so that
+    which copy came first cannot matter, and counts the latest.
     """
-    newest: dict[tuple[str, int], Fact] = {}
+    every = list(facts)
+    verdicts = {fact.verdict for fact in every}
+    if len(verdicts) < 2:
+        return newest(rule, every)
+    return tuple(
+        sorted(
+            fact for verdict in verdicts for fact in newest(rule, [each for each in every if each.verdict == verdict])
+        )
+    )
+
+
+def newest(rule: EngagementRule, facts: Sequence[Fact]) -> tuple[Fact, ...]:
+    """Return the facts that fill the rule's slots, oldest first, whatever their verdict."""
+    if len(facts) == 1:
+        return tuple(facts)
+    by_name: dict[tuple[str, int], Fact] = {}
     for fact in facts:
         name = _name(rule, fact)
-        known = newest.get(name)
-        newest[name] = fact if known is None else _joined(known, fact)
-    kept = sorted(newest.values(), reverse=True)
+        known = by_name.get(name)
+        if known is None or _order(fact) > _order(known):
+            by_name[name] = fact
+    kept = sorted(by_name.values(), reverse=True)
     if rule.counts != "per_day":
         return tuple(reversed(kept[: rule.most]))
     by_day: dict[int, list[Fact]] = {}
@@ -155,8 +207,14 @@ def selected(rule: EngagementRule, facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple(sorted(fact for day in days for fact in by_day[day][: rule.a_day]))
 
 
+def _order(fact: Fact) -> tuple[int, str, str, bool]:
+    return fact.at, fact.event, fact.asset, not fact.late
+
+
 def _name(rule: EngagementRule, fact: Fact) -> tuple[str, int]:
     """Return the key of which a rule remembers the newest fact."""
+    if rule.silence is not None:
+        return "", utc_day(fact.at)
     if rule.counts == "per_day":
         return fact.event, utc_day(fact.at)
     if rule.counts in ("per_asset", "missing") or (rule.counts == "count" and rule.distinct == "asset"):
@@ -166,14 +224,62 @@ def _name(rule: EngagementRule, fact: Fact) -> tuple[str, int]:
     return fact.event, 0
 
 
-def _joined(one: Fact, other: Fact) -> Fact:
+def came_back(days: Sequence[int], day: int, silence: int) -> bool | None:
     """
-    Return the newer fact, and of copies at one time the stricter verdict.
+    Tell whether the lead had been silent before the day; None when no earlier activity is known.
 
-    The verdict of an older copy does not reach a newer one: the older may have been dropped before the newer came, and
-    then which of them arrived first would matter.
+    Args:
+        days: Active UTC days, rising.
+        day: The day of an occurrence.
+        silence: Days without activity that must lie between it and the last active day before.
     """
-    return max(one, other, key=lambda fact: (fact.at, fact.event, _STRICTER[fact.verdict], fact.asset))
+    place = bisect_left(days, day)
+    return None if place == 0 else day - days[place - 1] > silence
+
+
+def _after_silence(
+    facts: Mapping[str, tuple[Fact, ...]], days: frozenset[int], model: ScoringModel
+) -> Mapping[str, tuple[Fact, ...]]:
+    """
+    Return the facts without those that no silence can lie before any more.
+
+    Days are only ever added between others, so an occurrence soon after activity stays one, whatever arrives later.
+    """
+    silences = {rule.filing: rule.silence or 0 for rule in model.after_silence if rule.filing in facts}
+    if not silences:
+        return facts
+    rising = sorted(days)
+    pruned = dict(facts)
+    for filing, silence in silences.items():
+        held = tuple(fact for fact in facts[filing] if came_back(rising, utc_day(fact.at), silence) is not False)
+        if held:
+            pruned[filing] = held
+        else:
+            del pruned[filing]
+    return pruned
+
+
+def _adjusted(event: LeadEvent, key: str) -> tuple[Adjustment, ...]:
+    """Return what a person added by hand. Raises KeyError or ValueError when the event does not say what and why."""
+    if event.name != SCORE_ADJUSTED or event.source != "system":
+        return ()
+    said = event.properties
+    until = parse_instant(said["until"]) if said.get("until") else 0
+    points = round(float(said["points"]) * 1000)
+    return (Adjustment(event.occurred_at, key, points, str(said["by"])[:60], str(said["reason"])[:TEXT_KEPT], until),)
+
+
+SCORE_ADJUSTED = "Score Adjusted"
+
+
+def _joined_adjustments(one: tuple[Adjustment, ...], other: tuple[Adjustment, ...]) -> tuple[Adjustment, ...]:
+    """Return both, oldest first: of copies the latest, of all the newest 10."""
+    if not other:
+        return one
+    latest: dict[str, Adjustment] = {}
+    for each in sorted((*one, *other)):
+        latest[each.event] = each
+    return tuple(sorted(latest.values())[-ADJUSTMENTS_KEPT:])
 
 
 def _with_facts(
@@ -183,13 +289,14 @@ def _with_facts(
     if not rules:
         return facts
     tree = {"event": event.name, "properties": event.properties, "traits": event.traits, "context": event.context}
+    late = event.received_at - event.occurred_at > LATE
     grown = dict(facts)
     for rule in rules:
-        fact = Fact(event.occurred_at, key, _asset(rule, tree), event.verdict)
-        if event.name in rule.on and matches(rule.where, tree):
+        fact = Fact(event.occurred_at, key, _asset(rule, tree), event.verdict, late)
+        if event.name in rule.on and rule.matches(tree):
             grown[rule.filing] = selected(rule, (*grown.get(rule.filing, ()), fact))
-        if rule.answer is not None and event.name in rule.answer[0] and matches(rule.answer[1], tree):
-            grown[rule.answers] = selected(_answering(rule), (*grown.get(rule.answers, ()), fact))
+        if rule.answer is not None and event.name in rule.answer[0] and rule.answered_by(tree):
+            grown[rule.answers] = selected(answering(rule), (*grown.get(rule.answers, ()), fact))
     return grown
 
 
@@ -201,7 +308,7 @@ def _asset(rule: EngagementRule, tree: Mapping[str, Any]) -> str:
 
 def _at_path(tree: Any, path: tuple[str, ...]) -> Any:
     for name in path:
-        tree = tree.get(name) if isinstance(tree, Mapping) else None
+        tree = tree.get(name) if isinstance(tree, dict) else None
     return tree
 
 
@@ -220,19 +327,56 @@ def _registers(event: LeadEvent, model: ScoringModel, key: str, address: str | N
     proven = event.source != "public"
     at = event.occurred_at if proven else event.received_at
     said: dict[str, Any] = {}
-    for name, paths in model.profile.items():
-        value = next(
-            (found for path in paths if (found := _kept(name, _at_path(event.traits, path))) is not None), None
-        )
-        if value is not None:
-            said[name] = value
+    for name, paths in model.profile.items() if event.traits else ():
+        for path in paths:
+            if (value := _kept(name, _at_path(event.traits, path))) is not None:
+                said[name] = value
+                break
     if event.email is not None and address is not None:
         said["email"], said["address"] = event.email, address
     if event.source == "server" and (consent := consent_said(event)) is not None:
         said["consent"] = consent
     if event.source == "system" and event.name in SALES_OUTCOMES:
         said["sales"] = {"outcome": SALES_OUTCOMES[event.name], "reason": event.properties.get("reason_code")}
-    return {name: Register(value, at, key, proven) for name, value in said.items()}
+    registers = {name: Register(value, at, key, proven) for name, value in said.items()}
+    if model.touches and (touch := touch_of(event)) is not None:
+        registers[FIRST_TOUCH] = registers[LAST_TOUCH] = Register(touch, event.occurred_at, key, proven)
+    return registers
+
+
+FIRST_TOUCH = "first_touch"
+LAST_TOUCH = "last_touch"
+
+_TOUCH_TEXT = 40
+"""Characters of a campaign's source, medium or name that a lead keeps."""
+
+
+def touch_of(event: LeadEvent) -> dict[str, str] | None:
+    """
+    Return where the event's visit came from: source, medium and campaign, or None when it came from nowhere.
+
+    A tagged link says so itself (`context.campaign`); without one, a referrer on another site is a referral.
+    """
+    if event.source == "system":
+        return None
+    campaign = event.context.get("campaign")
+    if isinstance(campaign, Mapping):
+        said = {"source": campaign.get("source"), "medium": campaign.get("medium"), "campaign": campaign.get("name")}
+        touch = {name: text.lower()[:_TOUCH_TEXT] for name, text in said.items() if isinstance(text, str) and text}
+        if touch:
+            return touch
+    page = event.context.get("page")
+    places = page if isinstance(page, Mapping) else event.properties
+    referrer, own = _host(places.get("referrer")), _host(places.get("url"))
+    return {"source": referrer[:_TOUCH_TEXT], "medium": "referral"} if referrer and referrer != own else None
+
+
+def _host(url: Any) -> str:
+    try:
+        host = urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
+        return ""
+    return (host or "").removeprefix("www.")
 
 
 _YES = frozenset({True, "true", "yes", "on", "1"})
@@ -278,20 +422,30 @@ SALES_OUTCOMES = {
 
 
 def _kept(name: str, value: Any) -> Any:
-    """Return the value as a profile keeps it: a bounded text, a whole number, a truth value, or None for the rest."""
+    """Return the value as a profile keeps it: a bounded text or list, a whole number, a truth value, or None."""
+    if isinstance(value, str):
+        return _kept_text(name, value)
     if isinstance(value, bool):
         return value
-    if isinstance(value, int) and abs(value) < 10**12:
-        return value
-    if isinstance(value, float) and abs(value) < 10**12:
+    if isinstance(value, int | float) and abs(value) < 10**12:
         return int(value)
-    if not isinstance(value, str):
-        return None
-    text = " ".join(value.split())[:TEXT_KEPT]
+    if isinstance(value, list):
+        return [text[:_LISTED_TEXT] for each in value if isinstance(each, str) and (text := each.strip())][
+            :LISTED
+        ] or None
+    return None
+
+
+def _kept_text(name: str, value: str) -> str | int | None:
+    text = " ".join(value[:_TEXT_READ].split())[:TEXT_KEPT]
     if name == "employees":
         digits = text.replace(",", "").split("-")[0].rstrip("+")
         return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
     return text or None
+
+
+_TEXT_READ = 10_000
+"""Characters of a text that are looked at: a megabyte of blanks costs nothing."""
 
 
 def _joined_profile(one: Mapping[str, Register], other: Mapping[str, Register]) -> Mapping[str, Register]:
@@ -300,7 +454,7 @@ def _joined_profile(one: Mapping[str, Register], other: Mapping[str, Register]) 
     joined = dict(one)
     for name, register in other.items():
         known = joined.get(name)
-        joined[name] = register if known is None else _stronger(known, register)
+        joined[name] = register if known is None else _JOINS.get(name, _stronger)(known, register)
     return joined
 
 
@@ -309,3 +463,15 @@ def _stronger(one: Register, other: Register) -> Register:
         return one if one.proven else other
     later = (other.at, other.key) > (one.at, one.key)
     return other if later is one.proven else one
+
+
+def _earlier(one: Register, other: Register) -> Register:
+    return min(one, other, key=lambda register: (register.at, register.key))
+
+
+def _later(one: Register, other: Register) -> Register:
+    return max(one, other, key=lambda register: (register.at, register.key))
+
+
+_JOINS = {FIRST_TOUCH: _earlier, LAST_TOUCH: _later}
+"""A touch is something that happened, not something said: event time alone decides, whoever reports it."""

@@ -2,20 +2,23 @@
 When a quiet lead changes: the first second at which something we watch differs with no new event.
 
 Totals are not monotone, because penalties decay too, so plain bisection says "never" where the truth is day 398.
-Between two boundaries (a fact from the future, an expiry, an inactivity step) gains only fall and losses only rise
-towards 0, so `gains(b) - losses(a) <= total <= gains(a) - losses(b)` on [a, b]: an interval in which that band meets no
-threshold is passed over whole, and the others are halved, leftmost first.
+Between two boundaries (a fact from the future, an expiry, an inactivity step) what counts is constant, gains only fall
+and losses only rise towards 0, so `gains(b) + losses(a) <= total <= gains(a) + losses(b)` on [a, b]: an interval in which
+that band meets no threshold is passed over whole, and the others are halved, leftmost first.
 """
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
-from shared.instants import DAY
+from shared.instants import DAY, utc_day
 from shared.lead import Lead
 from shared.rules.decay import stepped
-from shared.rules.model import ScoringModel
+from shared.rules.model import EngagementRule, ScoringModel
 from shared.rules.qualification import rules_named, thresholds
-from shared.rules.scoring import evaluate
+from shared.rules.scoring import Standing, standing_of, sums, total_of
 
 HALVINGS_TO_NOTHING = 62
 """After so many half-lives a fact is worth 0 milli-points whatever its points."""
@@ -23,29 +26,55 @@ HALVINGS_TO_NOTHING = 62
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What counts as a change: totals in milli-points that may be crossed, and rules that may start or stop to hold."""
+    """
+    What counts as a change.
 
-    thresholds: frozenset[int]
+    Totals in milli-points that may be crossed (rising), rules that may start or stop to hold, and rules whose oldest
+    counting fact may become another one.
+    """
+
+    thresholds: tuple[int, ...]
     rules: frozenset[str]
+    causes: frozenset[str] = frozenset()
 
 
+@lru_cache(maxsize=8)
 def raw_watch(model: ScoringModel) -> Watch:
-    """Return what the raw band and the conditions of the playbook depend on."""
+    """Return what the raw band, the conditions and the exclusions of the playbook depend on."""
     conditions = (model.mql, model.priority)
+    crossed = {entering for _, entering in model.bands if entering > 0}
     return Watch(
-        frozenset({entering for _, entering in model.bands if entering > 0})
-        | frozenset(value for each in conditions for value in thresholds(each)),
-        frozenset(rule for each in conditions for rule in rules_named(each)),
+        tuple(sorted(crossed.union(*(thresholds(each) for each in conditions)))),
+        frozenset(rule for each in conditions for rule in rules_named(each))
+        | frozenset(each.by_rule for each in model.exclusions if each.by_rule is not None),
     )
 
 
+@lru_cache(maxsize=8)
 def settling_watch(model: ScoringModel) -> Watch:
-    """Return what settling depends on: the raw watch, and the lower thresholds at which bands and MQL are left."""
+    """
+    Return what settling depends on.
+
+    The raw watch, the lower thresholds at which bands and MQL are left, and the triggers that time alone can fire: only
+    what failed to happen can begin to hold without an event.
+    """
     raw = raw_watch(model)
-    return Watch(raw.thresholds | {value - model.hysteresis for value in raw.thresholds}, raw.rules)
+    return Watch(
+        tuple(sorted({*raw.thresholds, *(value - model.hysteresis for value in raw.thresholds)})),
+        raw.rules,
+        frozenset(rule.rule for rule in model.engagement if rule.rule in model.triggers and rule.counts == "missing"),
+    )
 
 
-def next_change_at(lead: Lead, model: ScoringModel, now: int, watch: Watch | None = None) -> int | None:
+def next_change_at(
+    lead: Lead,
+    model: ScoringModel,
+    now: int,
+    watch: Watch | None = None,
+    *,
+    until: int | None = None,
+    standing: Standing | None = None,
+) -> int | None:
     """
     Return the first second after `now` at which what is watched differs, or None when it never does.
 
@@ -54,62 +83,102 @@ def next_change_at(lead: Lead, model: ScoringModel, now: int, watch: Watch | Non
         model: The playbook's scoring part.
         now: Whole epoch seconds, at or after the lead's newest fact.
         watch: What counts as a change; the raw band and the playbook's conditions when left out.
+        until: Look no further than this second, exclusive; None is for ever.
+        standing: What counts at `now`, for whoever knows it already.
     """
     watch = raw_watch(model) if watch is None else watch
-    if _nothing_can_change(lead, model, now, watch):
+    edges = _boundaries(lead, model, now)
+    standing = standing_of(lead, model, now) if standing is None else standing
+    if not edges or (until is not None and until <= now) or _nothing_can_change(lead, model, standing, now, watch):
         return None
-    edges = [now, *_boundaries(lead, model, now)]
-    before = _signature(lead, model, now, watch)
-    for start, end in pairwise(edges):
-        if start != now and _signature(lead, model, start, watch) != before:
-            return start
-        found = _first_crossing(lead, model, start, end - 1, watch)
+    if until is not None:
+        edges = [*(edge for edge in edges if edge < until), until]
+    before = _signature(standing, model, now, watch)
+    for start, end in pairwise([now, *edges]):
+        if start != now:
+            standing = standing_of(lead, model, start, standing.fitting)
+            if _signature(standing, model, start, watch) != before:
+                return start
+        found = _first_crossing(standing, model, start, end - 1, watch)
         if found is not None:
             return found
-    if len(edges) > 1 and _signature(lead, model, edges[-1], watch) != before:
-        return edges[-1]
+    if until is None:
+        last = edges[-1]
+        return (
+            last if _signature(standing_of(lead, model, last, standing.fitting), model, last, watch) != before else None
+        )
     return None
 
 
-def _nothing_can_change(lead: Lead, model: ScoringModel, now: int, watch: Watch) -> bool:
+def _nothing_can_change(lead: Lead, model: ScoringModel, standing: Standing, now: int, watch: Watch) -> bool:
     """Tell cheaply that no threshold lies between nothing and the most the total can be, and no rule can lapse."""
-    evaluation = evaluate(lead, model, now)
-    lapsing = any(
-        rule.rule in watch.rules
-        and (rule.expires is not None or rule.within > 0 or any(fact.at > now for fact in facts))
-        for rule in model.engagement
-        if (facts := lead.facts.get(rule.filing))
-    )
-    return not lapsing and _sides(0, watch) == _sides(evaluation.bound, watch)
+    watched = watch.rules | watch.causes
+    for rule in model.engagement:
+        facts = lead.facts.get(rule.filing)
+        if facts and rule.rule in watched and (rule.expires is not None or rule.within > 0 or facts[-1].at > now):
+            return False
+    return _sides(0, watch) == _sides(_most(lead, model, standing, now), watch)
 
 
-def _signature(lead: Lead, model: ScoringModel, at: int, watch: Watch) -> tuple[frozenset[int], frozenset[str]]:
-    evaluation = evaluate(lead, model, at)
-    return (
-        frozenset(threshold for threshold in watch.thresholds if evaluation.total >= threshold),
-        evaluation.rules & watch.rules,
-    )
+def _most(lead: Lead, model: ScoringModel, standing: Standing, now: int) -> int:
+    """Return a cheap upper bound of the total at any later second: every positive fact new, no cap of a group."""
+    most = sum(rule.points for rule in standing.fitting.fit)
+    most += sum(each.points for each in lead.adjustments if each.points > 0 and not 0 < each.until <= now)
+    for rule in model.engagement:
+        if rule.points > 0 and rule.filing in lead.facts:
+            most += rule.points * len(lead.facts[rule.filing])
+    return max(0, most)
+
+
+def _signature(
+    standing: Standing, model: ScoringModel, at: int, watch: Watch
+) -> tuple[int, frozenset[str], tuple[tuple[str, str], ...]]:
+    causes = tuple((rule.rule, facts[-1].event) for rule, facts in standing.counting if rule.rule in watch.causes)
+    return _sides(total_of(standing, *sums(standing, model, at)), watch), standing.rules & watch.rules, causes
 
 
 def _boundaries(lead: Lead, model: ScoringModel, now: int) -> list[int]:
-    """Return every later second at which gains may rise or losses may jump, and one at which all has decayed."""
+    """Return every later second at which what counts may change, and one at which all has decayed."""
     edges: set[int] = set()
     decayed = 0
     for rule in model.engagement:
-        for fact in lead.facts.get(rule.filing, ()):
-            edges |= {fact.at, fact.at + rule.within}
+        facts = lead.facts.get(rule.filing, ())
+        for fact in facts:
+            if fact.at > now:
+                edges.add(fact.at)
+            if rule.within:
+                edges.add(fact.at + rule.within)
             if rule.expires is not None:
                 edges.add(fact.at + rule.expires)
-            if rule.half_life is not None:
-                decayed = max(decayed, fact.at + rule.half_life * HALVINGS_TO_NOTHING)
-            if rule.period is not None:
-                decayed = max(decayed, fact.at + rule.period * _steps_to_nothing(rule.points, rule.percent))
-        edges |= {fact.at for fact in lead.facts.get(rule.answers, ())}
+        if facts:
+            decayed = max(decayed, facts[-1].at + _lasts(rule))
+        if rule.answer is not None:
+            edges |= {fact.at for fact in lead.facts.get(rule.answers, ())}
+    for adjustment in lead.adjustments:
+        edges |= {adjustment.at, adjustment.until}
+    edges |= set(_quiet_boundaries(lead.days, model, now))
     edges.add(decayed)
-    for day in lead.days:
-        edges.add(day * DAY)
-        edges.update((day + quiet) * DAY for quiet, _ in model.inactivity)
     return sorted(edge for edge in edges if edge > now)
+
+
+def _quiet_boundaries(days: frozenset[int], model: ScoringModel, now: int) -> Iterable[int]:
+    """Yield when a day begins that is known already, and the inactivity steps after the last day begun before it."""
+    today = utc_day(now)
+    last = max((day for day in days if day <= today), default=None)
+    for day in days:
+        if day > today or day == last:
+            yield day * DAY
+            for quiet, _ in model.inactivity:
+                yield (day + quiet) * DAY
+
+
+def _lasts(rule: EngagementRule) -> int:
+    """Return the seconds after which a fact of the rule has nothing left to lose."""
+    if rule.half_life is not None:
+        return rule.half_life * HALVINGS_TO_NOTHING
+    if rule.period is not None:
+        return rule.period * _steps_to_nothing(rule.points, rule.percent)
+    return 0
 
 
 def _steps_to_nothing(points: int, percent: int) -> int:
@@ -120,49 +189,29 @@ def _steps_to_nothing(points: int, percent: int) -> int:
     return steps
 
 
-def _first_crossing(lead: Lead, model: ScoringModel, start: int, end: int, watch: Watch) -> int | None:
+def _first_crossing(standing: Standing, model: ScoringModel, start: int, end: int, watch: Watch) -> int | None:
     """Return the first second in (start, end] whose total is on another side of a threshold than at `start`."""
-    sides = _sides(_total(lead, model, start), watch)
-    pending = [(start, end)]
+    if standing.zeroed is not None:
+        return None
+    at_start, at_end = sums(standing, model, start), sums(standing, model, end)
+    sides = _sides(total_of(standing, *at_start), watch)
+    pending = [(start, at_start, end, at_end)]
     while pending:
-        low, high = pending.pop()
-        least, most = _range(lead, model, low, high)
+        low, (gains_low, losses_low), high, (gains_high, losses_high) = pending.pop()
+        least, most = max(0, gains_high + losses_low), max(0, gains_low + losses_high)
         if _sides(least, watch) == sides == _sides(most, watch):
             continue
-        if low == high:
-            return low
+        if high - low <= 1:
+            if _sides(max(0, gains_high + losses_high), watch) != sides:
+                return high
+            continue
         middle = (low + high) // 2
-        pending.append((middle + 1, high))
-        pending.append((low, middle))
+        at_middle = sums(standing, model, middle)
+        pending.append((middle, at_middle, high, (gains_high, losses_high)))
+        pending.append((low, (gains_low, losses_low), middle, at_middle))
     return None
 
 
-def _sides(total: int, watch: Watch) -> frozenset[int]:
-    return frozenset(threshold for threshold in watch.thresholds if total >= threshold)
-
-
-def _total(lead: Lead, model: ScoringModel, at: int) -> int:
-    return evaluate(lead, model, at).total
-
-
-def _range(lead: Lead, model: ScoringModel, low: int, high: int) -> tuple[int, int]:
-    """Return bounds of the total on [low, high], which holds no boundary; exact when low is high."""
-    if low == high:
-        total = _total(lead, model, low)
-        return total, total
-    gains_low, losses_low = _parts(lead, model, low)
-    gains_high, losses_high = _parts(lead, model, high)
-    return max(0, gains_high + losses_low), max(0, gains_low + losses_high)
-
-
-def _parts(lead: Lead, model: ScoringModel, at: int) -> tuple[int, int]:
-    """Return what is constant or falls (fit, gains under their caps) and what rises towards 0 (losses), at an instant."""
-    lines = evaluate(lead, model, at).lines
-    losing = _losing(model)
-    losses = sum(line.points for line in lines if line.rule in losing)
-    gains = sum(line.points for line in lines if line.rule not in losing and line.kind != "floor")
-    return gains, losses
-
-
-def _losing(model: ScoringModel) -> frozenset[str]:
-    return frozenset(rule.rule for rule in model.engagement if rule.points < 0) | {"inactivity"}
+def _sides(total: int, watch: Watch) -> int:
+    """Return how many thresholds are reached: equal numbers, same side of each."""
+    return bisect_right(watch.thresholds, total)

@@ -1,17 +1,22 @@
 """The scoring part of a compiled playbook as plain values, indexed by event name so an event meets only its rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.lead import Verdict
+from shared.rules.patterns import Test, compiled
 
 Counts = Literal["once", "every", "per_asset", "per_day", "count", "missing"]
 Distinct = Literal["event", "asset", "day"]
+Effect = Literal["zero", "block"]
 BANDS = ("early", "engaged", "sales_ready")
 """From cold to hot."""
 
 GRADES = ("A", "B", "C", "D")
+
+DERIVED = frozenset({"seniority", "department", "mail_domain", "mailbox", "lists"})
+"""What `profile.profile_values` can derive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,12 @@ class EngagementRule:
     period: int | None = None
     day_cap: int | None = None
     answer: tuple[frozenset[str], Mapping[str, Any]] | None = None
+    matches: Test = field(init=False, repr=False, compare=False)
+    answered_by: Test = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", compiled(self.where))
+        object.__setattr__(self, "answered_by", compiled(self.answer[1] if self.answer else {}))
 
     @property
     def answers(self) -> str:
@@ -56,11 +67,30 @@ class EngagementRule:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Who is not scored at all, by profile, and why in words."""
+    """
+    Who is not handed over, and why in words: whose profile matches `where`, or of whom the rule `by_rule` holds.
+
+    `zero` makes the score 0; `block` leaves it and only keeps the lead from qualifying.
+    """
 
     rule: str
     label: str
     where: Mapping[str, Any]
+    by_rule: str | None = None
+    effect: Effect = "zero"
+    matches: Test = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", compiled(self.where))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownList:
+    """A list of the playbook: a lead whose `field` is among the values (lower case) is in it."""
+
+    name: str
+    field: str
+    values: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +101,19 @@ class FitRule:
     label: str
     where: Mapping[str, Any]
     points: int
+    matches: Test = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", compiled(self.where))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoringModel:
-    """Everything a score depends on besides the lead and the instant. Points are milli-points, times seconds."""
+    """
+    Everything a score depends on besides the lead and the instant. Points are milli-points, times seconds.
+
+    Models are told apart by identity, so that what follows from one can be remembered beside it.
+    """
 
     name: str
     bundle: str
@@ -99,10 +137,43 @@ class ScoringModel:
     cool_downs: Mapping[str, int] = field(default_factory=dict)
     """Reject reason to seconds in which the lead does not qualify again."""
     exclusions: tuple[Exclusion, ...] = ()
+    lists: tuple[KnownList, ...] = ()
+    touches: bool = False
+    """Whether the registers `first_touch` and `last_touch` (source, medium, campaign) are kept."""
+    triggers: frozenset[str] = frozenset()
+    """Rules whose new causes are recorded and published."""
+    high_grades: frozenset[str] = frozenset("AB")
+    high_levels: frozenset[int] = frozenset({1, 2})
+    """Which grades and levels are the high half of a quadrant."""
+
+    after_silence: tuple[EngagementRule, ...] = field(init=False)
+    """The rules that look at the silence before an occurrence."""
+
+    derived: frozenset[str] = field(init=False)
+    """What the patterns of fit rules and exclusions ask for beyond the profile's fields."""
+
+    def __post_init__(self) -> None:
+        silent = tuple(rule for rule in self.engagement if rule.silence is not None)
+        object.__setattr__(self, "after_silence", silent)
+        wheres = [*(rule.where for rule in self.fit), *(each.where for each in self.exclusions)]
+        derived = frozenset(name for where in wheres for name in _names(where)) & DERIVED
+        if "lists" in derived:
+            derived |= DERIVED & {known.field for known in self.lists}
+        object.__setattr__(self, "derived", derived)
 
     def labels(self) -> dict[str, str]:
         """Return the label of every rule by its id."""
         return {rule.rule: rule.label for rule in self.engagement} | {rule.rule: rule.label for rule in self.fit}
+
+
+def _names(where: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields a pattern looks at, those of its alternatives too."""
+    for name, wanted in where.items():
+        if name == "$or":
+            for branch in wanted:
+                yield from _names(branch)
+        else:
+            yield name
 
 
 def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
@@ -132,7 +203,17 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
         mql=scoring["qualification"]["mql"],
         priority=scoring["qualification"]["high_priority"],
         cool_downs=scoring["cool_downs"],
-        exclusions=tuple(Exclusion(each["id"], each["label"], each["where"]) for each in scoring["exclusions"]),
+        exclusions=tuple(
+            Exclusion(each["id"], each["label"], each["where"], each["rule"], each["effect"])
+            for each in scoring["exclusions"]
+        ),
+        lists=tuple(
+            KnownList(name, said["field"], frozenset(said["values"])) for name, said in scoring["lists"].items()
+        ),
+        touches=scoring["touches"],
+        triggers=frozenset(scoring["triggers"]),
+        high_grades=frozenset(scoring["quadrant"]["grades"]),
+        high_levels=frozenset(scoring["quadrant"]["levels"]),
     )
 
 

@@ -9,7 +9,7 @@ import ipaddress
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import partial
 from typing import Any
 
 _MISSING = object()
@@ -32,52 +32,84 @@ class PatternError(ValueError):
     """A pattern AWS would refuse. The message names the path and what to write instead."""
 
 
+Test = Callable[[Any], bool]
+
+
+def compiled(pattern: Mapping[str, Any]) -> Test:
+    """Return a function that tells whether an event, a tree of JSON values, matches the (checked) pattern."""
+    fields = tuple((name, _field(wanted)) for name, wanted in pattern.items() if name != "$or")
+    branches = tuple(compiled(branch) for branch in pattern.get("$or", ()))
+
+    def matches_all(event: Any) -> bool:
+        for name, field in fields:
+            if not field(event.get(name, _MISSING)):
+                return False
+        return not branches or any(branch(event) for branch in branches)
+
+    return matches_all
+
+
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Tell whether the event, a tree of JSON values, matches the (checked) pattern."""
-    return all(
-        any(matches(branch, event) for branch in wanted) if name == "$or" else _field_matches(wanted, event.get(name, _MISSING))
-        for name, wanted in pattern.items()
-    )  # fmt: skip
+    """Tell whether the event matches the (checked) pattern; whoever asks often compiles it once."""
+    return compiled(pattern)(event)
 
 
-def _field_matches(wanted: Any, value: Any) -> bool:
+def _field(wanted: Any) -> Test:
     if isinstance(wanted, Mapping):
-        if isinstance(value, list):
-            return any(matches(wanted, each) for each in value if isinstance(each, Mapping))
-        return matches(wanted, value if isinstance(value, Mapping) else {})
-    values = value if isinstance(value, list) else [value]
-    return any(_any_value(each, values) for each in wanted)
+        inner = compiled(wanted)
+
+        def matches_inside(value: Any) -> bool:
+            if isinstance(value, list):
+                return any(inner(each) for each in value if isinstance(each, dict))
+            return inner(value if isinstance(value, dict) else {})
+
+        return matches_inside
+    exists = {each["exists"] for each in wanted if isinstance(each, Mapping) and "exists" in each}
+    texts = frozenset(each for each in wanted if isinstance(each, str))
+    conditions = tuple(
+        _condition(each) for each in wanted if not isinstance(each, str) and not _is_about_existence(each)
+    )
+
+    def matches_any(value: Any) -> bool:
+        values = value if isinstance(value, list) else () if value is _MISSING else (value,)
+        if exists and any(not isinstance(each, dict) for each in values) in exists:
+            return True
+        for each in values:
+            if isinstance(each, str) and each in texts:
+                return True
+            for condition in conditions:
+                if condition(each):
+                    return True
+        return False
+
+    return matches_any
 
 
-def _any_value(condition: Any, values: list[Any]) -> bool:
-    if isinstance(condition, Mapping) and "exists" in condition:
-        present = any(value is not _MISSING and not isinstance(value, Mapping) for value in values)
-        return present is condition["exists"]
-    return any(_value_matches(condition, value) for value in values if value is not _MISSING)
+def _is_about_existence(condition: Any) -> bool:
+    return isinstance(condition, Mapping) and "exists" in condition
 
 
-def _value_matches(condition: Any, value: Any) -> bool:
+def _condition(condition: Any) -> Test:
     if not isinstance(condition, Mapping):
-        return _same(condition, value)
+        return partial(_same, condition)
     ((name, wanted),) = condition.items()
     if name == "anything-but":
-        return not isinstance(value, Mapping) and not _listed_in_anything_but(wanted, value)
+        return _anything_but(wanted)
     if name == "numeric":
-        return _is_number(value) and all(
-            _COMPARE[sign](value, bound) for sign, bound in zip(wanted[::2], wanted[1::2], strict=True)
-        )
+        bounds = tuple((_COMPARE[sign], bound) for sign, bound in zip(wanted[::2], wanted[1::2], strict=True))
+        return lambda value: _is_number(value) and all(compare(value, bound) for compare, bound in bounds)
     if name == "cidr":
-        return isinstance(value, str) and _in_network(wanted, value)
-    return isinstance(value, str) and _text_matches(name, wanted, value)
+        return partial(_in_network, ipaddress.ip_network(wanted, strict=False))
+    return _text(name, wanted)
 
 
-def _listed_in_anything_but(wanted: Any, value: Any) -> bool:
+def _anything_but(wanted: Any) -> Test:
     if isinstance(wanted, Mapping):
         ((name, texts),) = wanted.items()
-        return isinstance(value, str) and any(
-            _text_matches(name, text, value) for text in (texts if isinstance(texts, list) else [texts])
-        )
-    return any(_same(each, value) for each in (wanted if isinstance(wanted, list) else [wanted]))
+        listed = tuple(_text(name, text) for text in (texts if isinstance(texts, list) else [texts]))
+    else:
+        listed = tuple(partial(_same, each) for each in (wanted if isinstance(wanted, list) else [wanted]))
+    return lambda value: not isinstance(value, dict) and not any(each(value) for each in listed)
 
 
 def _same(wanted: Any, value: Any) -> bool:
@@ -92,20 +124,23 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= NUMERIC_LIMIT
 
 
-def _text_matches(name: str, wanted: str | Mapping[str, str], value: str) -> bool:
+def _text(name: str, wanted: str | Mapping[str, str]) -> Test:
     if isinstance(wanted, Mapping):
         folded = wanted["equals-ignore-case"].casefold()
-        return value.casefold().startswith(folded) if name == "prefix" else value.casefold().endswith(folded)
+        if name == "prefix":
+            return lambda value: isinstance(value, str) and value.casefold().startswith(folded)
+        return lambda value: isinstance(value, str) and value.casefold().endswith(folded)
     if name == "prefix":
-        return value.startswith(wanted)
+        return lambda value: isinstance(value, str) and value.startswith(wanted)
     if name == "suffix":
-        return value.endswith(wanted)
+        return lambda value: isinstance(value, str) and value.endswith(wanted)
     if name == "equals-ignore-case":
-        return value.casefold() == wanted.casefold()
-    return _wildcard_matches(_pieces(wanted), value)
+        caseless = wanted.casefold()
+        return lambda value: isinstance(value, str) and value.casefold() == caseless
+    pieces = _pieces(wanted)
+    return lambda value: isinstance(value, str) and _wildcard_matches(pieces, value)
 
 
-@cache
 def _pieces(text: str) -> tuple[str, ...]:
     """Return the plain texts between the stars; a backslash makes the star, or itself, plain."""
     parts = [""]
@@ -134,9 +169,9 @@ def _wildcard_matches(pieces: tuple[str, ...], value: str) -> bool:
     return True
 
 
-def _in_network(wanted: str, value: str) -> bool:
+def _in_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network, value: Any) -> bool:
     try:
-        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False)
+        return isinstance(value, str) and ipaddress.ip_address(value) in network
     except ValueError:
         return False
 

@@ -41,6 +41,8 @@ class HandoffPolicy:
     promises: tuple[Promise, ...]
     reject_reasons: tuple[RejectReason, ...]
     suggested_step: str
+    mql: str = ""
+    """What MQL means, in the words marketing and sales agreed on."""
 
     def person(self, person_id: str) -> Person:
         """Return who bears the id; somebody who left the playbook is known by the id alone."""
@@ -61,7 +63,7 @@ class HandoffPolicy:
 
 
 def handoff_policy(document: Mapping[str, Any]) -> HandoffPolicy:
-    """Read the compiled playbook's `handoff` part. Its values were checked when it was compiled."""
+    """Read the compiled playbook's `handoff` part, and what it says MQL means. It was checked when it was compiled."""
     said = document["handoff"]
     return HandoffPolicy(
         channel=said["channel"],
@@ -71,6 +73,7 @@ def handoff_policy(document: Mapping[str, Any]) -> HandoffPolicy:
         promises=promises(said["clocks"]),
         reject_reasons=tuple(RejectReason(reason["code"], reason["text"]) for reason in said["reject_reasons"]),
         suggested_step=said["suggested_step"],
+        mql=document["agreement"]["mql"],
     )
 
 

@@ -1,17 +1,20 @@
 """
 The score: lines that add up, from facts, playbook and instant. Nothing else computes a score.
 
-The order is fixed: expiry and decay of each fact, cap of the rule, cap of the group (each cap is a line of its own),
-then penalties, then the floor of 0, a line as well. Fit never decays.
+What counts (`Standing`) changes only at certain instants; what it is worth fades between them. The order is fixed:
+expiry and decay of each fact, cap of the day, of the rule, of the group (each cap is a line of its own), then penalties
+and what people adjusted, then the floor of 0, a line as well. Fit never decays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.instants import utc_day
-from shared.lead import Fact, Lead
+from shared.lead import Adjustment, Fact, Lead
 from shared.rules.decay import halved, stepped
-from shared.rules.model import EngagementRule, Exclusion, ScoringModel
-from shared.rules.patterns import matches
+from shared.rules.facts import answering, came_back, newest
+from shared.rules.model import EngagementRule, Exclusion, FitRule, ScoringModel
+from shared.rules.profile import profile_values
 from shared.rules.qualification import band_of, grade_of, level_of
 
 
@@ -28,12 +31,35 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitting:
+    """What the profile alone decides, whatever the instant."""
+
+    fit: tuple[FitRule, ...]
+    excluded: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts at an instant, before it is worth anything: constant until a fact comes, lapses or is joined."""
+
+    fitting: Fitting
+    counting: tuple[tuple[EngagementRule, Sequence[Fact]], ...]
+    quiet: tuple[int, int] | None
+    """The inactivity step reached: days, milli-points."""
+    adjustments: tuple[Adjustment, ...]
+    rules: frozenset[str]
+    """Ids of the rules that hold: a fact of theirs counts, or the profile matches."""
+    zeroed: Exclusion | None
+    blocked: Exclusion | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """
     A lead at an instant. Scores are milli-points and `total` is the sum of the lines.
 
-    `bound` is what the total cannot exceed at any later instant without a new event; `rules` are the ids of the rules
-    that hold (a fact of theirs counts, or the profile matches). `excluded` says in words why the lead is not scored.
+    `bound` is what the total cannot exceed at any later instant without a new event. `excluded` says in words why the
+    score is 0, `blocked` why the lead cannot qualify whatever its score.
     """
 
     total: int
@@ -41,14 +67,16 @@ class Evaluation:
     engagement: int
     grade: str
     level: int
+    quadrant: str
     band: str
     lines: tuple[Line, ...]
     rules: frozenset[str]
     bound: int
     excluded: str | None = None
+    blocked: str | None = None
 
 
-def evaluate(lead: Lead, model: ScoringModel, now: int) -> Evaluation:
+def evaluate(lead: Lead, model: ScoringModel, now: int, standing: Standing | None = None) -> Evaluation:
     """
     Return the lead's score at `now` and the lines it is made of.
 
@@ -56,122 +84,194 @@ def evaluate(lead: Lead, model: ScoringModel, now: int) -> Evaluation:
         lead: Any lead; facts later than `now` do not count yet.
         model: The playbook's scoring part.
         now: Whole epoch seconds; exact at or after the lead's newest fact (older facts than the kept ones are gone).
+        standing: What counts at `now`, for whoever knows it already.
     """
-    fit_lines = _fit_lines(lead, model)
-    gains, losses, held = _engagement_lines(lead, model, now)
-    lines = [*fit_lines, *gains, *losses]
-    quiet = _inactivity_line(lead, model, now)
-    if quiet is not None:
-        lines.append(quiet)
-    fit = sum(line.points for line in fit_lines)
+    standing = standing_of(lead, model, now) if standing is None else standing
+    lines = [Line(rule.rule, rule.label, "fit", rule.points) for rule in standing.fitting.fit]
+    fit = sum(line.points for line in lines)
+    lines += _engagement_lines(standing, model, now)
+    if standing.quiet is not None:
+        days, points = standing.quiet
+        lines.append(Line("inactivity", f"No activity for {days} days", "inactivity", points))
+    engagement = sum(line.points for line in lines) - fit
+    lines += [
+        Line("adjustment", f"Adjusted by {each.by}: {each.reason}", "adjustment", each.points)
+        for each in standing.adjustments
+    ]
     total = sum(line.points for line in lines)
-    engagement = total - fit
-    excluded = exclusion_of(lead, model)
-    if excluded is not None and total:
-        lines.append(Line(excluded.rule, f"Excluded: {excluded.label}", "exclusion", -total))
+    if standing.zeroed is not None and total:
+        lines.append(Line(standing.zeroed.rule, f"Excluded: {standing.zeroed.label}", "exclusion", -total))
         total = 0
     if total < 0:
         lines.append(Line("floor", "A score is never below 0", "floor", -total))
         total = 0
+    grade, level = grade_of(fit, model), level_of(engagement, model)
     return Evaluation(
         total=total,
         fit=fit,
         engagement=engagement,
-        grade=grade_of(fit, model),
-        level=level_of(engagement, model),
+        grade=grade,
+        level=level,
+        quadrant=_quadrant(grade, level, model),
         band=band_of(total, model),
         lines=tuple(lines),
-        rules=frozenset(held | {line.rule for line in fit_lines}),
-        bound=0 if excluded is not None else max(0, fit + _ceiling(lead, model)),
-        excluded=None if excluded is None else excluded.label,
+        rules=standing.rules,
+        bound=_bound(lead, standing, model, fit, now),
+        excluded=None if standing.zeroed is None else standing.zeroed.label,
+        blocked=None if standing.blocked is None else standing.blocked.label,
     )
 
 
-def exclusion_of(lead: Lead, model: ScoringModel) -> Exclusion | None:
-    """Return the first exclusion of the playbook that the profile matches."""
-    values = {name: register.value for name, register in lead.profile.items()}
-    return next((each for each in model.exclusions if matches(each.where, values)), None)
+def _quadrant(grade: str, level: int, model: ScoringModel) -> str:
+    fit = "high" if grade in model.high_grades else "low"
+    return f"{fit}_fit_{'high' if level in model.high_levels else 'low'}_engagement"
 
 
-def _fit_lines(lead: Lead, model: ScoringModel) -> list[Line]:
-    values = {name: register.value for name, register in lead.profile.items()}
-    return [Line(rule.rule, rule.label, "fit", rule.points) for rule in model.fit if matches(rule.where, values)]
+def fitting_of(lead: Lead, model: ScoringModel) -> Fitting:
+    """Return the fit rules and the exclusions that the profile matches."""
+    values = profile_values(lead, model)
+    return Fitting(
+        fit=tuple(rule for rule in model.fit if rule.matches(values)),
+        excluded=tuple(each for each in model.exclusions if each.by_rule is None and each.matches(values)),
+    )
 
 
-def _engagement_lines(lead: Lead, model: ScoringModel, now: int) -> tuple[list[Line], list[Line], set[str]]:
+def standing_of(lead: Lead, model: ScoringModel, now: int, fitting: Fitting | None = None) -> Standing:
+    """Return what counts at `now`; whoever wants points asks `evaluate` or `sums`."""
+    fitting = fitting_of(lead, model) if fitting is None else fitting
+    counting = tuple(
+        (rule, counted)
+        for rule in model.engagement
+        if rule.filing in lead.facts and (counted := counting_facts(rule, lead, model, now))
+    )
+    rules = frozenset([*(rule.rule for rule in fitting.fit), *(rule.rule for rule, _ in counting)])
+    holding = [each for each in model.exclusions if each in fitting.excluded or each.by_rule in rules]
+    return Standing(
+        fitting=fitting,
+        counting=counting,
+        quiet=_quiet(lead, model, now),
+        adjustments=tuple(each for each in lead.adjustments if each.at <= now and not 0 < each.until <= now),
+        rules=rules,
+        zeroed=next((each for each in holding if each.effect == "zero"), None),
+        blocked=next((each for each in holding if each.effect == "block"), None),
+    )
+
+
+def sums(standing: Standing, model: ScoringModel, now: int) -> tuple[int, int]:
+    """
+    Return (gains, losses) at `now` in milli-points, caps included; the total is their sum, 0 at least.
+
+    While the standing is constant gains only fall, and losses only rise towards 0.
+    """
+    gains = sum(rule.points for rule in standing.fitting.fit)
+    losses = 0 if standing.quiet is None else standing.quiet[1]
+    for adjustment in standing.adjustments:
+        gains += adjustment.points
+    by_group: dict[str, int] = {}
+    for rule, facts in standing.counting:
+        points = worth(rule, facts, now)[2]
+        if points <= 0:
+            losses += points
+        elif rule.group is None:
+            gains += points
+        else:
+            by_group[rule.group] = by_group.get(rule.group, 0) + points
+    return gains + sum(min(points, model.groups[name][1]) for name, points in by_group.items()), losses
+
+
+def total_of(standing: Standing, gains: int, losses: int) -> int:
+    """Return the total that these sums of the standing make."""
+    return 0 if standing.zeroed is not None else max(0, gains + losses)
+
+
+def _engagement_lines(standing: Standing, model: ScoringModel, now: int) -> list[Line]:
     gains: list[Line] = []
     losses: list[Line] = []
-    held: set[str] = set()
     by_group: dict[str, int] = {}
-    for rule in model.engagement:
-        counted = counting_facts(rule, lead, model, now)
-        if not counted:
-            continue
-        held.add(rule.rule)
-        values = [(fact, value_of(rule, fact, now)) for fact in (counted[-1:] if rule.counts == "count" else counted)]
-        points = sum(value for _, value in values)
-        new = rule.points * len(values)
+    for rule, facts in standing.counting:
+        points, in_a_day, in_all = worth(rule, facts, now)
+        new = rule.points if rule.counts == "count" else rule.points * len(facts)
         side = gains if rule.points > 0 else losses
-        side.append(Line(rule.rule, rule.label, "engagement", points, len(counted), new if new != points else None))
-        for label, capped in _capped(rule, values):
-            if capped != points:
-                side.append(Line(rule.rule, f"{rule.label}: {label}", "cap", capped - points))
-                points = capped
-        if rule.group is not None and points > 0:
-            by_group[rule.group] = by_group.get(rule.group, 0) + points
+        side.append(Line(rule.rule, rule.label, "engagement", points, len(facts), new if new != points else None))
+        if in_a_day != points:
+            side.append(Line(rule.rule, f"{rule.label}: most it can earn in a day", "cap", in_a_day - points))
+        if in_all != in_a_day:
+            side.append(Line(rule.rule, f"{rule.label}: most it can earn", "cap", in_all - in_a_day))
+        if rule.group is not None and in_all > 0:
+            by_group[rule.group] = by_group.get(rule.group, 0) + in_all
     for name, points in by_group.items():
         label, cap = model.groups[name]
         if points > cap:
             gains.append(Line(name, f"{label}: most the group can earn", "cap", cap - points))
-    return gains, losses, held
+    return gains + losses
 
 
-def _capped(rule: EngagementRule, values: list[tuple[Fact, int]]) -> list[tuple[str, int]]:
-    """Return what is left after the cap of each day, and after the cap of the rule, each with its name."""
+def worth(rule: EngagementRule, facts: Sequence[Fact], now: int) -> tuple[int, int, int]:
+    """Return what the counting facts are worth in milli-points: as they are, under the day's cap, under the rule's."""
+    if rule.counts == "count":
+        facts = facts[-1:]
+    values = [value_of(rule, fact, now) for fact in facts]
+    points = in_a_day = sum(values)
     sign = 1 if rule.points > 0 else -1
-    points = sum(value for _, value in values)
-    caps = []
     if rule.day_cap is not None:
         by_day: dict[int, int] = {}
-        for fact, value in values:
-            by_day[utc_day(fact.at)] = by_day.get(utc_day(fact.at), 0) + abs(value)
-        points = sign * sum(min(size, rule.day_cap) for size in by_day.values())
-        caps.append(("most it can earn in a day", points))
-    if rule.cap is not None:
-        caps.append(("most it can earn", sign * min(abs(points), rule.cap)))
-    return caps
+        for fact, value in zip(facts, values, strict=True):
+            day = utc_day(fact.at)
+            by_day[day] = by_day.get(day, 0) + abs(value)
+        in_a_day = sign * sum(min(size, rule.day_cap) for size in by_day.values())
+    in_all = in_a_day if rule.cap is None else sign * min(abs(in_a_day), rule.cap)
+    return points, in_a_day, in_all
 
 
-def counting_facts(rule: EngagementRule, lead: Lead, model: ScoringModel, now: int) -> list[Fact]:
+def counting_facts(rule: EngagementRule, lead: Lead, model: ScoringModel, now: int) -> Sequence[Fact]:
     """
     Return the facts that count at `now`, oldest first: happened, not expired, not refused, after their silence.
 
     Of copies on two days the latest counts. `count` returns the facts in its window once there are enough of them,
     `missing` those whose time for an answer has run out without one.
     """
-    latest: dict[str, Fact] = {}
-    for fact in lead.facts.get(rule.filing, ()):
-        if fact.at <= now and (rule.expires is None or now < fact.at + rule.expires):
-            latest[fact.event] = fact
-    happened = [
-        fact
-        for fact in latest.values()
-        if fact.verdict not in model.refused and (rule.silence is None or _after_silence(lead, fact, rule.silence))
-    ]
+    held = lead.facts.get(rule.filing, ())
+    since = 0 if rule.expires is None else now - rule.expires + 1
+    happened: Sequence[Fact] = [fact for fact in held if since <= fact.at <= now]
+    if any(fact.verdict != "human" for fact in held):
+        happened = _believed(rule, happened, held, model)
+    if rule.counts not in ("once", "every"):
+        happened = list({fact.event: fact for fact in happened}.values())
+    if rule.silence is not None:
+        days = sorted(lead.days)
+        happened = [fact for fact in happened if came_back(days, utc_day(fact.at), rule.silence)][-1:]
     if rule.counts == "count":
         inside = [fact for fact in happened if now < fact.at + rule.within]
         return inside if len(inside) >= rule.most else []
     if rule.counts == "missing":
-        answered = {fact.asset: fact.at for fact in lead.facts.get(rule.answers, ()) if fact.at <= now}
-        return [fact for fact in happened if fact.at + rule.within <= now and answered.get(fact.asset, -1) < fact.at]
+        return _unanswered(rule, lead, model, happened, now)
     return happened
 
 
-def _after_silence(lead: Lead, fact: Fact, silence: int) -> bool:
-    """Tell whether the lead had been active before, and not on the `silence` days before the fact's day."""
-    day = utc_day(fact.at)
-    before = max((each for each in lead.days if each < day), default=None)
-    return before is not None and day - before > silence
+def _believed(
+    rule: EngagementRule, happened: Sequence[Fact], held: Sequence[Fact], model: ScoringModel
+) -> Sequence[Fact]:
+    """Return the facts of verdicts the playbook does not refuse, no more than the rule has slots."""
+    refused = {fact.event for fact in held if fact.verdict in model.refused}
+    return newest(rule, [fact for fact in happened if fact.event not in refused])
+
+
+def _unanswered(rule: EngagementRule, lead: Lead, model: ScoringModel, asked: Sequence[Fact], now: int) -> list[Fact]:
+    """
+    Return the questions whose time ran out and that nothing answered since.
+
+    Of answers only the newest are kept: what was asked before the oldest of them may have been answered.
+    """
+    kept_by = answering(rule)
+    held = lead.facts.get(rule.answers, ())
+    answers = _believed(kept_by, held, held, model)
+    known_since = answers[0].at if len(answers) >= kept_by.most else 0
+    answered = {fact.asset: fact.at for fact in answers if fact.at <= now}
+    return [
+        fact
+        for fact in asked
+        if fact.at + rule.within <= now and fact.at >= known_since and answered.get(fact.asset, -1) < fact.at
+    ]
 
 
 def value_of(rule: EngagementRule, fact: Fact, now: int) -> int:
@@ -183,30 +283,30 @@ def value_of(rule: EngagementRule, fact: Fact, now: int) -> int:
     return rule.points
 
 
-def _inactivity_line(lead: Lead, model: ScoringModel, now: int) -> Line | None:
+def _quiet(lead: Lead, model: ScoringModel, now: int) -> tuple[int, int] | None:
+    if not model.inactivity:
+        return None
     today = utc_day(now)
     last = max((day for day in lead.days if day <= today), default=None)
     if last is None:
         return None
-    reached = [(days, points) for days, points in model.inactivity if today - last >= days]
-    if not reached:
-        return None
-    days, points = reached[-1]
-    return Line("inactivity", f"No activity for {days} days", "inactivity", points)
+    return next((step for step in reversed(model.inactivity) if today - last >= step[0]), None)
 
 
-def _ceiling(lead: Lead, model: ScoringModel) -> int:
-    """Return the most the engagement can be from now on with no new event: every gain undecayed, no penalty."""
-    ceiling = 0
+def _bound(lead: Lead, standing: Standing, model: ScoringModel, fit: int, now: int) -> int:
+    """Return the most the total can be from now on with no new event: every gain undecayed, no penalty."""
+    if standing.zeroed is not None and standing.zeroed.by_rule is None:
+        return 0
+    ceiling = fit + sum(each.points for each in lead.adjustments if each.points > 0 and not 0 < each.until <= now)
     by_group: dict[str, int] = {}
     for rule in model.engagement:
-        if rule.points <= 0:
+        if rule.points <= 0 or rule.filing not in lead.facts:
             continue
-        facts = lead.facts.get(rule.filing, ())
-        points = rule.points * (min(1, len(facts)) if rule.counts == "count" else len(facts))
+        facts = lead.facts[rule.filing]
+        points = rule.points * (min(1, len(facts)) if rule.counts == "count" or rule.silence else len(facts))
         points = points if rule.cap is None else min(points, rule.cap)
         if rule.group is None:
             ceiling += points
         else:
             by_group[rule.group] = by_group.get(rule.group, 0) + points
-    return ceiling + sum(min(points, model.groups[name][1]) for name, points in by_group.items())
+    return max(0, ceiling + sum(min(points, model.groups[name][1]) for name, points in by_group.items()))

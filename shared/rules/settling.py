@@ -1,19 +1,21 @@
 """
 Bringing a lead up to date: which band and stage it settles in, what is said of it, and when to look again.
 
-The settled band has hysteresis, the raw one has none. What was reached from history alone is settled in silence; the
-lead's next own event that leaves it there announces it, once.
+The settled band has hysteresis, the raw one has none. What was reached from history alone, or by a new playbook alone,
+is settled in silence; the lead's next own event that leaves it there announces it, once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.instants import DAY
+from shared.instants import DAY, instant_text
 from shared.lead import Lead, LeadEvent, Settled
 from shared.rules.horizon import next_change_at, settling_watch
 from shared.rules.model import BANDS, ScoringModel
 from shared.rules.qualification import holds, points_text, why
-from shared.rules.scoring import Evaluation, evaluate
+from shared.rules.scoring import Evaluation, Standing, evaluate, standing_of
+from shared.rules.triggers import Cause, fired
 
 FRESH = DAY
 """An event older than this when it arrives is history: it scores, and alerts nobody."""
@@ -24,21 +26,21 @@ STAGE_AFTER = {"accepted": "sql", "contacted": "sql", "rejected": "recycled", "w
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One change to record: `silent` ones are history only."""
+    """One change to record: `silent` ones are history only; `about` tells several of one type apart."""
 
     detail_type: str
     detail: dict[str, Any]
     silent: bool
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The lead as settled, what changed, the evaluation it rests on, and the reason in words."""
+    """The lead as settled, what changed, and the evaluation it rests on."""
 
     lead: Lead
     evaluation: Evaluation
     announcements: tuple[Announcement, ...]
-    reason: str
 
 
 def is_fresh(event: LeadEvent) -> bool:
@@ -46,7 +48,17 @@ def is_fresh(event: LeadEvent) -> bool:
     return event.source != "system" and event.received_at - event.occurred_at <= FRESH
 
 
-def settle(lead: Lead, model: ScoringModel, as_of: int, *, fresh: bool, own: bool, swept: bool = False) -> Settlement:
+def settle(
+    lead: Lead,
+    model: ScoringModel,
+    as_of: int,
+    *,
+    fresh: bool,
+    own: bool,
+    swept: bool = False,
+    silent: bool = False,
+    cause: str = "time",
+) -> Settlement:
     """
     Return the lead brought up to date.
 
@@ -56,48 +68,86 @@ def settle(lead: Lead, model: ScoringModel, as_of: int, *, fresh: bool, own: boo
         as_of: The instant the message carries.
         fresh: An own, recent event of the lead is among what was applied: what it reached may be announced.
         own: An own event of the lead was applied; without one only what was announced before may change aloud.
-        swept: The due instant popped: arm the next one exactly.
+        swept: Arm the next due instant exactly: it popped, or another playbook armed it.
+        silent: Nothing may be announced: only a new playbook makes the difference.
+        cause: What brought the change, in words, for the history.
     Returns: A settlement whose lead equals the one given when nothing changed.
     """
     now = max(as_of, lead.settled.at, lead.newest_fact_at)
-    evaluation = evaluate(lead, model, now)
+    standing = standing_of(lead, model, now)
+    evaluation = evaluate(lead, model, now, standing)
     before = lead.settled
-    band = settled_band(before.band, evaluation.total, model)
-    stage_register = lead.value("sales") or {}
-    outcome = stage_register.get("outcome")
+    outcome = (lead.value("sales") or {}).get("outcome")
     qualified = _qualifies(lead, evaluation, model, now, outcome)
-    stage = _stage(before, outcome, qualified=qualified)
-    number = before.qualification + 1 if qualified and not before.qualified else before.qualification
+    causes = fired(lead, model, evaluation, now)
     in_step = before.announced_band == before.band
-    aloud = fresh or (not own and in_step)
     told = not before.qualified or before.announced_qualification == before.qualification
-    qualifies_aloud = fresh or (not own and in_step and told)
-    reason = _reason(evaluation)
-    settled = replace(
+    after = replace(
         before,
-        band=band,
-        stage=stage,
+        band=settled_band(before.band, evaluation.total, model),
+        stage=_stage(before, outcome, qualified=qualified),
         qualified=qualified,
-        qualification=number,
-        announced_band=band if aloud else before.announced_band,
-        announced_qualification=number if qualifies_aloud and qualified else before.announced_qualification,
+        qualification=before.qualification + (qualified and not before.qualified),
+        playbook=model.bundle,
+        triggers={**before.triggers, **{each.rule: each.key for each in causes}},
     )
-    said = _announcements(
+    telling = _Telling(
         before=before,
-        after=settled,
+        after=after,
         evaluation=evaluation,
         model=model,
-        lead=lead,
-        reason=reason,
-        aloud=aloud,
-        qualifies_aloud=qualifies_aloud,
+        cause=cause,
+        band_aloud=not silent and (fresh or (not own and in_step)),
+        stage_aloud=not silent and (fresh or (not own and in_step and told)),
+        lapse_aloud=not silent and told,
+        owed_aloud=not silent and fresh,
+        trigger_aloud=not silent,
         lapsed=not _turned_down(lead, model, now, outcome),
     )
+    settled = _told(telling)
     if settled != before:
         settled = replace(settled, at=now)
-    due_at = _due_at(lead, model, now, outcome)
-    moved = replace(lead, settled=settled, due_at=due_at if swept else _kept_due(lead.due_at, due_at, now))
-    return Settlement(moved, evaluation, said, reason)
+    due_at = _due_at(lead, model, now, outcome, standing, held=None if swept else lead.due_at)
+    moved = replace(lead, settled=settled, due_at=due_at)
+    return Settlement(moved, evaluation, tuple(_announcements(telling, causes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What was settled before and after, and how loudly the difference may be told."""
+
+    before: Settled
+    after: Settled
+    evaluation: Evaluation
+    model: ScoringModel
+    cause: str
+    band_aloud: bool
+    stage_aloud: bool
+    lapse_aloud: bool
+    owed_aloud: bool
+    """A lapse that was settled in silence before may be told now."""
+    trigger_aloud: bool
+    lapsed: bool
+    """Qualification can only have lapsed by itself: sales has neither closed the lead nor sent it back."""
+
+    @property
+    def lapses(self) -> bool:
+        return self.before.qualified and not self.after.qualified and self.lapsed
+
+
+def _told(telling: _Telling) -> Settled:
+    """Return what is settled with what the bus will have been told of it."""
+    after = telling.after
+    told = telling.before.announced_qualification == telling.before.qualification
+    unsaid = after.lapse_unsaid or (telling.lapses and told and not telling.lapse_aloud)
+    return replace(
+        after,
+        announced_band=after.band if telling.band_aloud else after.announced_band,
+        announced_qualification=(
+            after.qualification if telling.stage_aloud and after.qualified else after.announced_qualification
+        ),
+        lapse_unsaid=unsaid and not after.qualified and not telling.owed_aloud,
+    )
 
 
 def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
@@ -110,7 +160,7 @@ def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
 
 
 def _qualifies(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int, outcome: str | None) -> bool:
-    if evaluation.excluded is not None or _turned_down(lead, model, now, outcome):
+    if evaluation.excluded is not None or evaluation.blocked is not None or _turned_down(lead, model, now, outcome):
         return False
     if outcome in ("accepted", "contacted"):
         return lead.settled.qualified
@@ -147,54 +197,54 @@ def _stage(before: Settled, outcome: str | None, *, qualified: bool) -> str:
     return "lead" if before.stage == "mql" else before.stage
 
 
-def _announcements(
-    *,
-    before: Settled,
-    after: Settled,
-    evaluation: Evaluation,
-    model: ScoringModel,
-    lead: Lead,
-    reason: str,
-    aloud: bool,
-    qualifies_aloud: bool,
-    lapsed: bool,
-) -> tuple[Announcement, ...]:
+def _announcements(telling: _Telling, causes: tuple[Cause, ...]) -> list[Announcement]:
     said: list[Announcement] = []
-    common = {"playbook": model.bundle, "reason": reason}
-    if aloud and before.announced_band != after.band:
+    before, after, evaluation = telling.before, telling.after, telling.evaluation
+    common = {"playbook": telling.model.bundle, "cause": telling.cause}
+    known = before.announced_band if telling.band_aloud else before.band
+    if known != after.band:
         numbers = {"total": evaluation.total, "grade": evaluation.grade, "level": evaluation.level}
-        detail = {"from_band": before.announced_band, "to_band": after.band, **common, **numbers}
-        said.append(Announcement("BandChanged", detail, silent=False))
-    elif before.band != after.band:
-        numbers = {"total": evaluation.total, "grade": evaluation.grade, "level": evaluation.level}
-        detail = {"from_band": before.band, "to_band": after.band, **common, **numbers}
-        said.append(Announcement("BandChanged", detail, silent=True))
-    if after.qualified and (qualifies_aloud and before.announced_qualification != after.qualification):
-        said.append(Announcement("LeadQualified", _qualified_detail(after, evaluation, model, lead), silent=False))
-    elif after.qualified and not before.qualified:
-        said.append(Announcement("LeadQualified", _qualified_detail(after, evaluation, model, lead), silent=True))
-    if before.qualified and not after.qualified and lapsed:
-        told = before.announced_qualification == before.qualification
-        detail = {"qualification": before.qualification, **common}
-        said.append(Announcement("LeadUnqualified", detail, silent=not told))
-    return tuple(said)
+        detail = {"from_band": known, "to_band": after.band, "reason": _reason(evaluation), **common, **numbers}
+        said.append(Announcement("BandChanged", detail, silent=not telling.band_aloud))
+    said += _qualification(telling, common)
+    if before.stage != after.stage and after.stage not in ("lead", "mql"):
+        detail = {"from_stage": before.stage, "to_stage": after.stage, "reason": f"Sales: {after.stage}", **common}
+        said.append(Announcement("StageChanged", detail, silent=not telling.stage_aloud))
+    for each in causes:
+        detail = {"rule": each.rule, "cause_at": instant_text(each.key[0]), "reason": each.label, **common}
+        aloud = telling.trigger_aloud and not each.late
+        said.append(Announcement("RuleTriggered", detail, silent=not aloud, about=each.rule))
+    return said
 
 
-def _qualified_detail(after: Settled, evaluation: Evaluation, model: ScoringModel, lead: Lead) -> dict[str, Any]:
+def _qualification(telling: _Telling, common: Mapping[str, Any]) -> list[Announcement]:
+    before, after = telling.before, telling.after
+    announces = telling.stage_aloud and before.announced_qualification != after.qualification
+    if after.qualified and (announces or not before.qualified):
+        detail = {**_qualified_detail(telling), **common}
+        return [Announcement("LeadQualified", detail, silent=not announces)]
+    owed = before.lapse_unsaid and telling.owed_aloud
+    if not after.qualified and (telling.lapses or owed):
+        detail = {"qualification": before.qualification, "reason": _reason(telling.evaluation), **common}
+        return [Announcement("LeadUnqualified", detail, silent=not (owed or telling.lapse_aloud))]
+    return []
+
+
+def _qualified_detail(telling: _Telling) -> dict[str, Any]:
+    evaluation, model = telling.evaluation, telling.model
     high = holds(
         model.priority, total=evaluation.total, grade=evaluation.grade, band=evaluation.band, rules=evaluation.rules
     )
     return {
-        "qualification": after.qualification,
+        "qualification": telling.after.qualification,
         "priority": "high" if high else "standard",
-        "playbook": model.bundle,
-        "reason": _mql_reason(evaluation, model, lead),
+        "reason": _mql_reason(evaluation, model, held=telling.before.qualified),
         "total": evaluation.total,
     }
 
 
-def _mql_reason(evaluation: Evaluation, model: ScoringModel, lead: Lead) -> str:
-    slack = model.hysteresis if lead.settled.qualified else 0
+def _mql_reason(evaluation: Evaluation, model: ScoringModel, *, held: bool) -> str:
+    slack = model.hysteresis if held else 0
     words = why(
         model.mql,
         total=evaluation.total,
@@ -214,20 +264,18 @@ def _reason(evaluation: Evaluation) -> str:
     return f"{points_text(evaluation.total)} points" + (f": {lines}" if lines else "")
 
 
-def _due_at(lead: Lead, model: ScoringModel, now: int, outcome: str | None) -> int | None:
-    instants = [next_change_at(lead, model, now, settling_watch(model))]
+def _due_at(
+    lead: Lead, model: ScoringModel, now: int, outcome: str | None, standing: Standing, *, held: int | None
+) -> int | None:
+    """
+    Return the due instant to store: when settling would next differ.
+
+    A changed index key costs two more write units, so an instant held is rewritten only when the new one is earlier, or
+    the one held has passed; an entry that pops too early is settled, a no-op, and armed again.
+    """
+    held = held if held is not None and held > now else None
+    found = next_change_at(lead, model, now, settling_watch(model), until=held, standing=standing)
+    instants = [instant for instant in (found, held) if instant is not None]
     if outcome == "rejected" and _returns_at(lead, model) > now:
         instants.append(_returns_at(lead, model))
-    return min((instant for instant in instants if instant is not None), default=None)
-
-
-def _kept_due(held: int | None, wanted: int | None, now: int) -> int | None:
-    """
-    Return the due instant to store.
-
-    A changed index key costs two more write units, so an instant is rewritten only when the new one is earlier, or the
-    one held has passed; an entry that pops too early is settled, a no-op, and armed again.
-    """
-    if wanted is None:
-        return held if held is not None and held > now else None
-    return wanted if held is None or held <= now or wanted < held else held
+    return min(instants, default=None)

@@ -1,14 +1,15 @@
-"""Lead items: what is written is what is read, only over what was read, and small."""
+"""Lead items: what is written is what is read, and small."""
 
 import json
+import zlib
+from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.aws import leads
 from shared.aws.items import from_item, to_item
-from shared.errors import ConflictError
-from shared.lead import Alias, Lead
+from shared.lead import Adjustment, Alias, Fact, Lead, Settled
 from shared.rules.model import scoring_model
 from shared.rules.settling import settle
 from tests.audience_events import NOW, calls_of, everybody, lead_event
@@ -25,7 +26,8 @@ def typical(bundle_path):
     number = everybody().people.index(sarah)
     world.apply([lead_event(call) for call in calls_of([number])])
     lead = world.lead("user", sarah.user_id)
-    return settle(lead, model, NOW, fresh=True, own=True).lead
+    lead = settle(lead, model, NOW, fresh=True, own=True).lead
+    return replace(lead, settled=replace(lead.settled, playbook=model.bundle))
 
 
 def read_back(lead):
@@ -55,6 +57,73 @@ def test_what_is_written_is_what_is_read(model, events):
     assert read_back(lead) == lead
 
 
+instants = st.integers(0, 2**33)
+words = st.text(max_size=12)
+facts = st.builds(
+    Fact,
+    at=instants,
+    event=words,
+    asset=words,
+    verdict=st.sampled_from(["human", "unsure", "machine"]),
+    late=st.booleans(),
+)
+adjustments = st.builds(
+    Adjustment,
+    at=instants,
+    event=words,
+    points=st.integers(-(10**6), 10**6),
+    by=words,
+    reason=words,
+    until=st.just(0) | instants,
+)
+settleds = st.builds(
+    Settled,
+    at=instants,
+    band=st.sampled_from([None, "early", "engaged"]),
+    qualified=st.booleans(),
+    qualification=st.integers(0, 9),
+    announced_band=st.sampled_from([None, "early", "engaged"]),
+    announced_qualification=st.integers(0, 9),
+    lapse_unsaid=st.booleans(),
+    stage=st.sampled_from(["lead", "mql", "sql"]),
+    playbook=words,
+    triggers=st.dictionaries(words, st.tuples(instants, words), max_size=3),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    facts=st.dictionaries(words, st.lists(facts, max_size=4).map(tuple), max_size=3),
+    adjustments=st.lists(adjustments, max_size=3).map(tuple),
+    settled=settleds,
+)
+def test_what_was_settled_triggered_adjusted_or_came_late_is_read_as_written(facts, adjustments, settled):
+    lead = Lead("l", facts=facts, adjustments=adjustments, settled=settled)
+    assert read_back(lead) == lead
+
+
+def test_an_item_without_playbook_triggers_adjustments_or_late_facts_still_reads():
+    state = {
+        "identities": {"user#u": ["", 1, 2]},
+        "profile": [[5, "e", 1, {"title": "Director"}]],
+        "facts": {"demo.1": [[1, "e"], [2, "f", "", "unsure"]]},
+        "days": [19_000],
+        "first_seen": 1,
+        "filed": "x",
+        "complete_since": 0,
+        "asked_at": 0,
+        "settled": [9, "engaged", "early", "mql", 1, 2, 1],
+    }
+    item = {"PK": "LEAD#l", "SK": "LEAD", "version": 3, "state": zlib.compress(json.dumps(state).encode())}
+    lead = leads.read_entry(item)
+    assert lead.facts == {"demo.1": (Fact(1, "e"), Fact(2, "f", "", "unsure"))}
+    assert lead.settled == Settled(
+        9, "engaged", "early", "mql", qualified=True, qualification=2, announced_qualification=1
+    )
+    assert lead.adjustments == ()
+    assert json.loads(zlib.decompress(leads._lead_values(lead, 0)["state"])) == state
+
+
 def test_every_lead_of_the_audience_reads_back_as_written(bundle_path):
     model = scoring_model(json.loads(bundle_path.read_text()))
     world = World(model)
@@ -65,27 +134,9 @@ def test_every_lead_of_the_audience_reads_back_as_written(bundle_path):
             assert read_back(settled) == settled
 
 
-def test_an_entry_is_written_only_over_the_version_that_was_read(aws: Aws):
-    leads.save([Lead("l", version=1)], {}, [], {})
-    with pytest.raises(ConflictError):
-        leads.save([Lead("l", version=1)], {}, [], {})
-    leads.save([Lead("l", version=2)], {"l": 1}, [], {})
-    with pytest.raises(ConflictError):
-        leads.save([Lead("l", version=2)], {"l": 1}, [], {})
-    assert leads.get_lead("l").version == 2
-
-
-def test_entries_that_belong_together_are_written_all_or_not_at_all(aws: Aws):
-    leads.save([Alias("a", "l", version=1)], {}, [], {})
-    with pytest.raises(ConflictError):
-        leads.save([Lead("l", version=1), Alias("a", "l", version=1)], {}, [], {})
-    assert leads.get_lead("l") is None
-
-
 def test_a_lead_is_found_through_a_chain_of_aliases(aws: Aws):
-    leads.save([Lead("l", version=1)], {}, [], {})
-    leads.save([Alias("b", "l", version=1)], {}, [], {})
-    leads.save([Alias("a", "b", ((5, "b"),), version=1)], {}, [], {})
+    entries = (Lead("l", version=1), Alias("b", "l", version=1), Alias("a", "b", ((5, "b"),), version=1))
+    leads.save_many([leads.Writes([entry], {}) for entry in entries])
     assert leads.get_lead("a").lead_id == "l"
     assert leads.load(["a"])["a"] == Alias("a", "b", ((5, "b"),), version=1)
     assert leads.load(["nobody"]) == {"nobody": None}

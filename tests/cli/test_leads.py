@@ -1,5 +1,6 @@
-"""`ripen lead show` and `ripen leads`, against the deployed function behind a real HTTP server."""
+"""`ripen lead show`, `ripen lead adjust` and `ripen leads`, against the deployed functions behind a real HTTP server."""
 
+import getpass
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from functions.leads.handler import handler, model
+from functions.ingest.handler import handler as ingest
+from functions.leads.handler import handler
 from functions.score.handler import handler as score
-from functions.score.handler import model as score_model
 from infra.local.outputs import Outputs
+from shared.aws import clients
 from shared.identity import home
-from shared.instants import HOUR, instant_text
+from shared.instants import DAY, HOUR, instant_text, parse_instant
 from tests.cli.conftest import Ripen
 from tests.conftest import IDENTITY_SECRET, Aws, Context
 from tests.functions.test_score import NOW, event, message, records
@@ -26,10 +28,11 @@ class Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         size = int(self.headers.get("content-length") or 0)
-        answer = handler(
+        function = ingest if parts.path.endswith("/adjustments") else handler
+        answer = function(
             {
                 "rawPath": parts.path,
-                "headers": dict(self.headers),
+                "headers": {name.lower(): value for name, value in self.headers.items()},
                 "queryStringParameters": dict(parse_qsl(parts.query)),
                 "pathParameters": {"id": parts.path.rpartition("/")[2]},
                 "body": self.rfile.read(size).decode(),
@@ -51,8 +54,6 @@ class Api(BaseHTTPRequestHandler):
 @pytest.fixture
 def ann(aws: Aws, local_stage: Callable[..., Outputs]) -> Iterator[str]:
     """A lead at an API of its own; the fixture is its id."""
-    for each in (model, score_model):
-        each.cache_clear()
     said = {"title": "Director", "first_name": "Ann", "last_name": "[red]Lee", "company": {"name": "Acme"}}
     events = (
         event("1", "Identified", NOW - 3 * HOUR, user_id="ann", email="ann@example.com", traits=said),
@@ -63,12 +64,11 @@ def ann(aws: Aws, local_stage: Callable[..., Outputs]) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     local_stage(api_url=f"http://127.0.0.1:{server.server_port}")
-    yield home("email", "ann@example.com", IDENTITY_SECRET)
+    clients.sqs()  # made before the command turns the AWS clients of its process to the stage
+    yield home("user", "ann", IDENTITY_SECRET)
     server.shutdown()
     thread.join()
     server.server_close()
-    for each in (model, score_model):
-        each.cache_clear()
 
 
 def test_a_lead_is_shown_line_by_line(ripen: Ripen, ann: str) -> None:
@@ -114,3 +114,74 @@ def test_an_api_that_is_gone_is_named(ripen: Ripen, local_stage: Callable[..., O
 def test_one_of_address_and_id_must_be_given(ripen: Ripen) -> None:
     assert ripen("lead", "show").code == 2
     assert ripen("lead", "show", "--email", "a@b.example", "--id", "x").code == 2
+
+
+def test_points_are_given_by_hand_to_an_id_or_an_address(ripen: Ripen, ann: str, aws: Aws) -> None:
+    given = ripen("lead", "adjust", ann, "--points", "12.5", "--reason", "Met at the [fair]", "--by", "maria")
+    assert (given.code, given.err) == (0, "")
+    assert f"+12.5 for {ann}, by maria: Met at the [fair]." in given.out
+    taken = ripen(
+        "lead", "adjust", "--email", "Ann@Example.com", "--points", "-5", "--reason", "Student", "--for", "30 days"
+    )
+    assert taken.code == 0
+    messages = aws.messages(aws.events_queue_url)
+    first, second = [said for message in messages for said in message["events"]]
+    assert [message["source"] for message in messages] == ["system", "system"]
+    assert first["event_id"] in given.out
+    assert (first["lead_id"], first["properties"]) == (
+        ann,
+        {"points": 12.5, "reason": "Met at the [fair]", "by": "maria"},
+    )
+    assert (second["lead_id"], second["properties"]["points"]) == (ann, -5)
+    assert second["properties"]["by"] == getpass.getuser()
+    days = parse_instant(second["properties"]["until"]) - parse_instant(second["occurred_at"])
+    assert abs(days - 30 * DAY) <= 2
+
+
+def test_points_by_hand_are_a_line_of_the_score_once(ripen: Ripen, ann: str, aws: Aws) -> None:
+    for _ in range(2):
+        ripen("lead", "adjust", ann, "--points", "12.5", "--reason", "Met at the [fair]", "--by", "maria")
+    bodies = aws.messages(aws.events_queue_url)
+    assert len(bodies) == 2
+    before = ripen("lead", "show", "--id", ann, "--json").json["score"]["total"]
+    for _ in range(2):
+        score(records(*((str(number), body) for number, body in enumerate(bodies))), Context())
+    shown = ripen("lead", "show", "--id", ann, "--json").json["score"]
+    (line,) = [line for line in shown["lines"] if line["kind"] == "adjustment"]
+    assert line["points"] == 12.5
+    assert "Met at the [fair]" in line["label"]
+    assert shown["total"] - before == pytest.approx(12.5, abs=0.01)  # the rest fades meanwhile
+    assert "Met at the [fair]" in ripen("lead", "show", "--id", ann).out
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (["--points", "0", "--reason", "x"], "400: points must lie between -1000 and 1000 and not be 0"),
+        (["--points", "1e9", "--reason", "x"], "400: points must lie"),
+        (["--points", "nan", "--reason", "x"], "400: points must be a finite number"),
+        (["--points", "1", "--reason", " "], "400: reason must be text and not empty"),
+    ],
+)
+def test_points_that_cannot_be_given_are_refused_in_the_words_of_the_api(
+    ripen: Ripen, ann: str, said: list[str], words: str
+) -> None:
+    ran = ripen("lead", "adjust", ann, *said)
+    assert ran.code == 1
+    assert words in ran.err
+
+
+def test_points_for_somebody_unknown_are_refused(ripen: Ripen, ann: str, aws: Aws) -> None:
+    for whom in (["--email", "nobody@example.com"], ["not-an-id"]):
+        ran = ripen("lead", "adjust", *whom, "--points", "1", "--reason", "x")
+        assert (ran.code, "no such lead" in ran.err) == (1, True)
+    assert aws.messages(aws.events_queue_url) == []
+
+
+@pytest.mark.parametrize(
+    "said", [[], ["id"], ["id", "--points", "1"], ["id", "--email", "a@b.example", "--points", "1", "--reason", "x"],
+             ["id", "--points", "ten", "--reason", "x"], ["id", "--points", "1", "--reason", "x", "--for", "a while"],
+             ["id", "--points", "1", "--reason", "x", "--for", "0 days"]],
+)  # fmt: skip
+def test_who_how_much_and_why_must_be_said(ripen: Ripen, said: list[str]) -> None:
+    assert ripen("lead", "adjust", *said).code == 2

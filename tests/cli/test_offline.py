@@ -48,8 +48,8 @@ def test_the_worked_example_has_115_points(ripen: Ripen, tmp_path: Path) -> None
 def test_json_has_lines_that_add_up(ripen: Ripen, tmp_path: Path) -> None:
     ran = ripen("score", written(tmp_path, SARAH), "--as-of", "2026-01-20T00:00:00Z", "--json")
     (lead,) = json.loads(ran.out, parse_float=Decimal)["leads"]
-    assert sum(line["points"] for line in lead["lines"]) == lead["total"]
-    assert lead["band"] == "sales_ready"
+    assert sum(line["points"] for line in lead["score"]["lines"]) == lead["score"]["total"]
+    assert lead["score"]["band"] == "sales_ready"
 
 
 def test_a_device_counts_for_who_it_turned_out_to_be(ripen: Ripen, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_device_counts_for_who_it_turned_out_to_be(ripen: Ripen, tmp_path: Pat
              "properties": {"path": "/pricing"}}  # fmt: skip
     named = event(1, "Identified", anonymous_id="a1")
     leads = ripen("score", written(tmp_path, [visit, named, visit]), "--json").json["leads"]
-    assert [(lead["who"], lead["total"]) for lead in leads] == [("sarah@logistics.example", 20.0)]
+    assert [(lead["who"], lead["score"]["total"]) for lead in leads] == [("sarah@logistics.example", 20.0)]
 
 
 def test_queue_messages_are_read_as_they_are(ripen: Ripen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +69,65 @@ def test_queue_messages_are_read_as_they_are(ripen: Ripen, tmp_path: Path, monke
     assert from_file.json["leads"]
 
 
+def said_by_an_sdk(number: int, call: str, **said: Any) -> dict[str, Any]:
+    return {"type": call, "messageId": f"m{number}", "timestamp": NOON, **said}
+
+
+SARAH_BY_SDK = [
+    said_by_an_sdk(
+        1,
+        "identify",
+        userId="sarah",
+        traits={"email": "Sarah@Logistics.example", "title": "Director of Operations", "employees": 300,
+                "industry": "logistics"},
+    ),
+    said_by_an_sdk(2, "page", userId="sarah", context={"page": {"path": "/pricing"}}),
+    said_by_an_sdk(3, "page", userId="sarah", properties={"url": "https://ripen.example/pricing?ref=1"}),
+    said_by_an_sdk(4, "track", userId="sarah", event="Webinar Attended", properties={"webinar": "live"}),
+    said_by_an_sdk(5, "track", userId="sarah", event="Trial Started"),
+]  # fmt: skip
+
+
+def test_calls_as_an_sdk_says_them_score_the_same_as_lead_events(ripen: Ripen, tmp_path: Path) -> None:
+    by_event = ripen("score", written(tmp_path, SARAH), "--json").json["leads"]
+    by_call = ripen("score", written(tmp_path, SARAH_BY_SDK), "--json").json["leads"]
+    in_a_batch = ripen("score", written(tmp_path, [{"batch": SARAH_BY_SDK, "sentAt": NOON}]), "--json").json["leads"]
+    assert by_event == by_call == in_a_batch
+
+
+def test_what_a_batch_would_be_refused_of_is_told_and_the_rest_counts(ripen: Ripen, tmp_path: Path) -> None:
+    nobody = said_by_an_sdk(6, "track", event="Trial Started")
+    timeless = {"type": "track", "userId": "sarah", "event": "Trial Started"}
+    ran = ripen("score", written(tmp_path, [{"batch": [nobody, *SARAH_BY_SDK, 5, timeless]}]), "--json")
+    assert ran.code == 0
+    assert ran.json["leads"] == ripen("score", written(tmp_path, SARAH_BY_SDK), "--json").json["leads"]
+    assert "events.jsonl:1: batch[0]: userId nobody is named" in ran.err
+    assert "events.jsonl:1: batch[6]: body must be an object" in ran.err
+    assert "events.jsonl:1: batch[7]: timestamp is missing" in ran.err
+
+
+def test_a_call_sent_with_a_public_key_proves_nothing(ripen: Ripen, tmp_path: Path) -> None:
+    proven = said_by_an_sdk(1, "identify", userId="u", traits={"email": "a@a.example", "title": "Director"})
+    claimed = said_by_an_sdk(2, "identify", userId="u", traits={"title": "Student"}, writeKey="public_web_x")
+    claimed["timestamp"] = "2026-01-06T12:00:00Z"
+    lines = ripen("score", written(tmp_path, [claimed, proven]), "--json").json["leads"][0]["score"]["lines"]
+    assert [line["rule"] for line in lines] == ["title_leads"]
+
+
+def test_a_clock_that_is_off_is_set_right_by_when_the_call_was_sent(ripen: Ripen, tmp_path: Path) -> None:
+    late = said_by_an_sdk(1, "track", userId="u", event="Trial Started", timestamp="2026-01-03T12:00:00Z")
+    body = {"batch": [late], "sentAt": "2026-01-03T12:00:00Z", "receivedAt": NOON}
+    ran = ripen("score", written(tmp_path, [body]), "--json")
+    assert ran.json["as_of"] == NOON
+
+
+def test_a_sign_that_only_looks_like_a_line_end_ends_no_line(ripen: Ripen, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    said = json.dumps(event(1, "Identified", traits={"company": "A\u2028B"}), ensure_ascii=False)
+    file.write_text(said, encoding="utf-8")
+    assert ripen("score", file).code == 0
+
+
 def test_the_demo_audience_is_scored_without_a_stage(ripen: Ripen, tmp_path: Path) -> None:
     now = parse_instant("2026-11-18T14:30:00Z")
     lines = [
@@ -77,7 +136,7 @@ def test_the_demo_audience_is_scored_without_a_stage(ripen: Ripen, tmp_path: Pat
     ]
     leads = ripen("score", written(tmp_path, lines), "--as-of", instant_text(now), "--json").json["leads"]
     assert len(leads) == 300
-    assert leads[0]["total"] > 100
+    assert leads[0]["score"]["total"] > 100
 
 
 @pytest.mark.parametrize(
@@ -89,6 +148,13 @@ def test_the_demo_audience_is_scored_without_a_stage(ripen: Ripen, tmp_path: Pat
         ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z"}', "the event names nobody"),
         ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00", "user_id": "u"}', "has no zone"),
         ('{"event_id": "1", "name": "x", "occurred_at": 5, "user_id": "u"}', "events.jsonl:2: "),
+        ('{"type": "track", "userId": "u", "timestamp": "2026-01-05T12:00:00Z"}', "events.jsonl:2: event must be text"),
+        (
+            '{"type": "bought", "userId": "u", "timestamp": "2026-01-05T12:00:00Z"}',
+            "events.jsonl:2: type must be one of",
+        ),
+        ('{"type": "track", "userId": "u", "event": "x"}', "events.jsonl:2: timestamp is missing"),
+        ('{"batch": {}}', "events.jsonl:2: batch must be a list"),
     ],
 )
 def test_a_bad_line_is_named(ripen: Ripen, tmp_path: Path, line: str, problem: str) -> None:

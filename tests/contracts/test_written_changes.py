@@ -13,7 +13,6 @@ from functions.handoff.handler import handler as hand_off
 from functions.publish.handler import handler as publish
 from functions.sales.moves import make_move
 from functions.score.handler import handler as score
-from functions.score.handler import model
 from functions.sla_sweep.handler import handler as sla_sweep
 from shared.aws.due import due_entries
 from shared.aws.items import to_item
@@ -93,9 +92,7 @@ def _waits(item: Mapping[str, Any]) -> bool:
 
 @pytest.fixture
 def stage(aws: Aws, context: Context):
-    model.cache_clear()
-    yield Stage(aws, context)
-    model.cache_clear()
+    return Stage(aws, context)
 
 
 def everything_that_can_happen(stage: Stage) -> None:

@@ -1,21 +1,26 @@
 """An embedded AWS of the tests' own, with the local stage deployed, and what the tests ask of it."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 import requests
 
+from infra.local.demo.deployed import Deployed
 from infra.local.down import down
 from infra.local.outputs import Outputs
 from infra.local.up import up
+from shared.aws import clients, playbooks
 from shared.aws.items import from_item
 from shared.instants import instant_text
+from tests.cli.conftest import Ripen, ripen  # noqa: F401 - a fixture
 from tests.conftest import sample
 
 WAIT = 40.0
@@ -27,7 +32,9 @@ class Platform:
     """The deployed stage as its users meet it, and as the tests look into it."""
 
     outputs: Outputs
+    folder: Path
     bus_queue_url: str
+    alerts_queue_url: str
     escalations_queue_url: str
     seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -81,6 +88,10 @@ class Platform:
         assert "FunctionError" not in answer, said
         return dict(json.loads(said) or {})
 
+    def settle_down(self, what: str) -> None:
+        """Return when nothing waits or runs any more; fail when that takes long or work was set aside."""
+        Deployed(self.outputs, self.folder).settle_down(what, seconds=90)
+
     def taken(self, queue_url: str) -> list[dict[str, Any]]:
         """Return everything that ever lay on the queue while the tests looked."""
         sqs = self.client("sqs")
@@ -108,16 +119,17 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("embedded")
     outputs = up(folder)
     try:
-        yield _watched(outputs)
+        yield _watched(outputs, folder)
     finally:
         down(folder)
 
 
-def _watched(outputs: Outputs) -> Platform:
-    """Watch the bus and the escalations topic with queues."""
-    bare = Platform(outputs, "", "")
+def _watched(outputs: Outputs, folder: Path) -> Platform:
+    """Watch the bus and the topics that people hear from with queues."""
+    bare = Platform(outputs, folder, "", "", "")
     sqs, sns, events = bare.client("sqs"), bare.client("sns"), bare.client("events")
-    urls = {name: sqs.create_queue(QueueName=f"watch-{name}")["QueueUrl"] for name in ("bus", "escalations")}
+    watched = ("bus", "alerts", "escalations")
+    urls = {name: sqs.create_queue(QueueName=f"watch-{name}")["QueueUrl"] for name in watched}
 
     def arn(name: str) -> str:
         answer = sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["QueueArn"])
@@ -125,5 +137,20 @@ def _watched(outputs: Outputs) -> Platform:
 
     events.put_rule(Name="watch", EventBusName=outputs.bus_name, EventPattern=json.dumps({"source": ["ripen"]}))
     events.put_targets(Rule="watch", EventBusName=outputs.bus_name, Targets=[{"Id": "watch", "Arn": arn("bus")}])
+    sns.subscribe(TopicArn=outputs.alerts_topic_arn, Protocol="sqs", Endpoint=arn("alerts"))
     sns.subscribe(TopicArn=outputs.escalations_topic_arn, Protocol="sqs", Endpoint=arn("escalations"))
-    return Platform(outputs, urls["bus"], urls["escalations"])
+    return Platform(outputs, folder, urls["bus"], urls["alerts"], urls["escalations"])
+
+
+@pytest.fixture
+def ripen_here(platform: Platform, ripen: Ripen) -> Iterator[Ripen]:  # noqa: F811 - the fixture
+    """The command line, turned to the embedded AWS of these tests, and this process turned back afterwards."""
+
+    def forget() -> None:
+        clients.forget()
+        playbooks.forget()
+
+    forget()
+    with patch.dict(os.environ, RIPEN_LOCAL_DIR=str(platform.folder)):
+        yield ripen
+    forget()

@@ -9,12 +9,12 @@ from functions.enroll import handler as module
 from functions.enroll.handler import handler
 from shared import table
 from shared.aws import enrollments
-from shared.aws.leads import save
 from shared.errors import ConflictError
 from shared.handoff import Handoff, ScoreThen
 from shared.instants import DAY, HOUR, instant_text
 from shared.lead import Alias, Naming, Settled
 from tests.conftest import Aws, Context, sample
+from tests.lead_items import save
 from tests.nurture_world import LEAD_ID, NOW, a_lead, a_run, forget, keep, run_of
 
 OTHER = "bbbbbbbbbbbbbbbb"
@@ -163,7 +163,7 @@ def test_of_two_runs_that_a_merge_brought_together_the_older_goes_on(aws: Aws, c
     enrollments.save(a_run())
     merged = a_lead(identities={"email#x": Naming(LEAD_ID, NOW, NOW), "user#u1": Naming(OTHER, NOW, NOW)})
     keep(merged)
-    save([Alias(OTHER, LEAD_ID, (), 1)], {}, [], {})
+    save([Alias(OTHER, LEAD_ID, (), 1)])
     handler(changed(version=2), context)
     assert tracks(aws) == {"awareness": "exited"}
     assert tracks(aws, OTHER) == {"awareness": "active"}
@@ -171,7 +171,7 @@ def test_of_two_runs_that_a_merge_brought_together_the_older_goes_on(aws: Aws, c
 
 def test_a_change_of_a_lead_that_was_merged_away_is_about_the_survivor(aws: Aws, context: Context):
     keep(a_lead(identities={"user#u1": Naming(OTHER, NOW, NOW)}))
-    save([Alias(OTHER, LEAD_ID, (), 1)], {}, [], {})
+    save([Alias(OTHER, LEAD_ID, (), 1)])
     handler(changed(lead_id=OTHER), context)
     assert tracks(aws) == {"awareness": "active"}
     assert tracks(aws, OTHER) == {}

@@ -8,10 +8,8 @@ import pytest
 from functions.handoff import handler as module
 from functions.handoff.handler import handler
 from functions.score.handler import handler as score
-from functions.score.handler import model
 from shared import table
 from shared.aws import handoffs
-from shared.aws.leads import save
 from shared.errors import ConflictError
 from shared.instants import HOUR, MINUTE, parse_instant
 from shared.lead import Alias, LeadEvent, Naming, Settled, queue_message
@@ -28,6 +26,7 @@ from tests.handoff_world import (
     lead,
     qualified,
 )
+from tests.lead_items import save
 
 UNQUALIFIED = Settled(stage="mql", qualified=False, qualification=1)
 OTHER = "aaaaaaaaaaaaaaaa"
@@ -112,18 +111,16 @@ def test_a_running_handoff_of_a_merged_lead_counts(aws: Aws, context: Context):
 
 def test_a_message_for_a_merged_lead_makes_the_survivors_handoff(aws: Aws, context: Context):
     keep(lead())
-    save([Alias(OTHER, LEAD_ID, version=1)], {OTHER: 0}, [], {})
+    save([Alias(OTHER, LEAD_ID, version=1)], {OTHER: 0})
     handler(qualified(lead_id=OTHER), context)
     assert current().lead_id == LEAD_ID
     assert handoffs.get_handoffs(OTHER) == []
 
 
 def test_the_score_that_made_the_handoff_is_kept(aws: Aws, context: Context):
-    model.cache_clear()
     event = LeadEvent("e1", "Demo Requested", QUALIFIED_AT, QUALIFIED_AT, "server", email=EMAIL_ADDRESS)
     body = queue_message("server", QUALIFIED_AT, [event])
     score({"Records": [{"messageId": "m1", "body": json.dumps(body)}]}, context)
-    model.cache_clear()
     handler(envelope(aws, "LeadQualified"), context)
     handoff = current()
     assert handoff.score.total == sum(line.points for line in handoff.score.lines) > 0

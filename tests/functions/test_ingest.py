@@ -17,18 +17,21 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.ingest import handler as ingest
-from functions.ingest import segment
 from shared import telemetry
 from shared.aws import clients, secret_values
 from shared.errors import DeliveryError
 from shared.instants import parse_instant
+from shared.intake import segment
+from shared.intake.segment import SCORE_ADJUSTED
 from shared.keys import KeyKind, mint_key
 from shared.lead import LeadEvent
+from shared.rules import facts
 
 SAMPLES = Path(__file__).parents[2] / "events"
 SECRET = "a signing secret of the tests"
 PUBLIC = mint_key("public", "website", SECRET)
 SERVER = mint_key("server", "backend", SECRET)
+ADMIN = mint_key("admin", "ops", SECRET)
 NOW = parse_instant("2026-11-22T00:06:20Z")
 CONTEXT = SimpleNamespace(
     function_name="ingest",
@@ -94,12 +97,16 @@ def sample(name: str) -> dict[str, Any]:
 
     def signed(text: str) -> str:
         fake = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAA"
-        return text.replace(f"public_website_{fake}", PUBLIC).replace(f"server_backend_{fake}", SERVER)
+        for kind, key in {"public_website": PUBLIC, "server_backend": SERVER, "admin_ops": ADMIN}.items():
+            text = text.replace(f"{kind}_{fake}", key)
+        return text
 
     headers = event["headers"]
     if "authorization" in headers:
         scheme, _, credentials = headers["authorization"].partition(" ")
-        headers["authorization"] = f"{scheme} {base64.b64encode(signed(_text(credentials)).encode()).decode()}"
+        headers["authorization"] = (
+            f"{scheme} {signed(credentials)}" if scheme == "Bearer" else basic(signed(_text(credentials)))
+        )
     body = event["body"]
     event["body"] = (
         base64.b64encode(signed(_text(body)).encode()).decode() if event["isBase64Encoded"] else signed(body)
@@ -151,7 +158,7 @@ TRACK = {"userId": "u1", "event": "Demo Requested", "messageId": "m1"}
 SDK_REQUESTS = ["python_batch", "browser_page", "browser_identify", "browser_track", "browser_group", "browser_alias"]
 
 
-@pytest.mark.parametrize("name", [*SDK_REQUESTS, "curl_track", "form_urlencoded", "form_multipart"])
+@pytest.mark.parametrize("name", [*SDK_REQUESTS, "curl_track", "form_urlencoded", "form_multipart", "adjustment"])
 def test_the_same_request_twice_queues_the_same_events(intake: Intake, name: str) -> None:
     first = intake.deliver(sample(f"http_{name}"))
     once = intake.queued()
@@ -678,6 +685,129 @@ def test_a_form_over_the_size_of_an_event_is_refused(intake: Intake) -> None:
     assert answer["statusCode"] == 413
 
 
+# --- points by hand
+
+
+LEAD = "ugiizjmvldgsd5ye"
+GIVEN = {"points": 10, "reason": "Met at the fair", "by": "maria"}
+
+
+def adjust(intake: Intake, body: Any, *, lead_id: str = LEAD, bearer: str = ADMIN) -> dict[str, Any]:
+    return intake.post(f"/v1/leads/{lead_id}/adjustments", body, key=None, authorization=f"Bearer {bearer}")
+
+
+def test_an_adjustment_becomes_an_event_of_our_own(intake: Intake) -> None:
+    answer = intake.deliver(sample("http_adjustment"))
+
+    (message,) = intake.queued()
+    (said,) = message["events"]
+    assert answered(answer) == {"success": True, "event_id": said["event_id"]}
+    assert message["source"] == "system"
+    assert said == {
+        "event_id": said["event_id"],
+        "name": SCORE_ADJUSTED,
+        "occurred_at": "2026-11-22T00:06:20Z",
+        "lead_id": LEAD,
+        "properties": {
+            "points": 10,
+            "reason": "Met at the fair, budget is approved",
+            "by": "maria",
+            "until": "2027-02-01T00:00:00Z",
+        },
+    }
+
+
+def test_the_event_of_an_adjustment_is_the_one_that_rules_know() -> None:
+    assert facts.SCORE_ADJUSTED == SCORE_ADJUSTED
+
+
+def test_the_same_adjustment_is_one_at_any_time_and_a_message_id_makes_it_another(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def named(body: Any, lead_id: str = LEAD) -> str:
+        return str(answered(adjust(intake, body, lead_id=lead_id))["event_id"])
+
+    first = named(GIVEN)
+    monkeypatch.setattr(ingest, "time", SimpleNamespace(time=lambda: NOW + 86_400))
+    assert named({**GIVEN, "points": 10.0, "reason": "  Met at the fair "}) == first
+    others = [
+        named({**GIVEN, "messageId": "m1"}), named({**GIVEN, "messageId": "m2"}), named({**GIVEN, "points": -10}),
+        named({**GIVEN, "by": "ann"}), named({**GIVEN, "until": "2027-01-01T00:00:00Z"}), named(GIVEN, "a" * 16),
+        named({**GIVEN, "messageId": "m1"}, "a" * 16),
+    ]  # fmt: skip
+    assert len({first, *others}) == len(others) + 1
+    assert named({**GIVEN, "points": 11, "messageId": "m1"}) == others[0]
+
+
+@pytest.mark.parametrize("points", [1, -1, 1000, -1000, 0.001, -0.125, 999.999, 10.0])
+def test_points_are_kept_exactly(intake: Intake, points: float) -> None:
+    assert adjust(intake, {**GIVEN, "points": points})["statusCode"] == 200
+    assert [event.properties["points"] for event in intake.queued_events()] == [points]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"points": None}, "points"), ({"points": "10"}, "points"), ({"points": True}, "points"), ({"points": 0}, "points"),
+        ({"points": -0.0}, "points"), ({"points": 1000.001}, "points"), ({"points": -1001}, "points"),
+        ({"points": 0.0001}, "points"), ({"points": 0.1 + 0.2}, "points"), ({"points": float("nan")}, "points"),
+        ({"points": float("inf")}, "points"), ({"points": 10**400}, "body"), ({"points": 10**39}, "points"),
+        ({"reason": ""}, "reason"), ({"reason": None}, "reason"), ({"reason": "x" * 121}, "reason"),
+        ({"reason": "two\nlines"}, "reason"), ({"reason": 7}, "reason"), ({"reason": "\ud800"}, "reason"),
+        ({"by": " "}, "by"), ({"by": "x" * 61}, "by"), ({"by": ["maria"]}, "by"),
+        ({"until": "2026-11-22T00:06:20Z"}, "until"), ({"until": "2027-01-01"}, "until"), ({"until": 5}, "until"),
+        ({"until": "9999-12-31T23:59:59-23:59"}, "until"), ({"until": "2200-01-01T00:00:01Z"}, "until"),
+        ({"messageId": ""}, "messageId"), ({"messageId": "x" * 101}, "messageId"), ({"messageId": 7}, "messageId"),
+        ({"message_id": "m"}, "message_id"), ({"lead_id": LEAD}, "lead_id"), ({"x" * 200: 1}, "x" * 60),
+    ],
+)  # fmt: skip
+def test_an_adjustment_that_cannot_be_used_is_refused_by_field_and_fix(
+    intake: Intake, change: dict[str, Any], field: str
+) -> None:
+    body = {**GIVEN, **change}
+    answer = adjust(
+        intake, json.dumps(body) if field != "body" else json.dumps(body).replace("1" + "0" * 400, "9" * 5000)
+    )
+
+    assert answer["statusCode"] == 400
+    said = answered(answer)
+    assert said["field"] == field
+    assert said["message"].startswith(f"{field} ")
+    assert intake.queued() == []
+
+
+@pytest.mark.parametrize("lead_id", ["UGIIZJMVLDGSD5YE", "a" * 15, "a" * 17, "1" * 16, "maria@example.com", "%2e%2e"])
+def test_a_lead_id_has_a_shape(intake: Intake, lead_id: str) -> None:
+    assert adjust(intake, GIVEN, lead_id=lead_id)["statusCode"] == 404
+    assert intake.queued() == []
+
+
+@pytest.mark.parametrize("key", [PUBLIC, SERVER, mint_key("sales", "crm", SECRET), ADMIN[:-1], "", "x" * 5_000, "ключ"])
+def test_no_other_key_adjusts_a_score(intake: Intake, key: str) -> None:
+    for answer in (
+        adjust(intake, GIVEN, bearer=key),
+        intake.post(f"/v1/leads/{LEAD}/adjustments", {**GIVEN, "writeKey": key}, key=key),
+        intake.post(f"/v1/leads/{LEAD}/adjustments", GIVEN, key=None),
+    ):
+        assert answer["statusCode"] == 401
+        assert "admin key" in answered(answer)["message"]
+    assert intake.queued() == []
+
+
+def test_an_admin_key_sends_no_events(intake: Intake) -> None:
+    assert intake.post("/v1/track", TRACK, key=None, authorization=f"Bearer {ADMIN}")["statusCode"] == 401
+
+
+@pytest.mark.parametrize("key", [PUBLIC, SERVER])
+@pytest.mark.parametrize("name", [SCORE_ADJUSTED, f" {SCORE_ADJUSTED} "])
+def test_a_client_cannot_adjust_a_score_by_an_event(intake: Intake, key: str, name: str) -> None:
+    answer = intake.post("/v1/track", {**TRACK, "event": name, "properties": GIVEN}, key=key)
+
+    assert (answer["statusCode"], answered(answer)["field"]) == (400, "event")
+    assert "admin key" in answered(answer)["message"]
+    assert intake.queued() == []
+
+
 # --- what is never done
 
 
@@ -688,6 +818,8 @@ def test_nothing_personal_is_logged(intake: Intake, caplog: pytest.LogCaptureFix
         intake.post("/v1/track", '{"userId":"secret-id","event":"x","maria@example.com":NaN}')
         intake.post("/forms/demo", f"email=maria%40example.com&website=maria&write_key={PUBLIC}", key=None)
         intake.post("/v1/track", TRACK, key="maria")
+        adjust(intake, {**GIVEN, "reason": "maria is nice"})
+        adjust(intake, {**GIVEN, "maria": 1})
     written = capsys.readouterr()
 
     logged = "".join(str(record.__dict__) for record in caplog.records) + written.out + written.err
@@ -724,7 +856,7 @@ VALUES = JSON | st.sampled_from(
 )  # fmt: skip
 SAID = st.dictionaries(st.sampled_from(FIELD_NAMES), VALUES, max_size=8)
 BODIES = JSON | SAID | st.fixed_dictionaries({"batch": st.lists(SAID | JSON, max_size=5)}) | st.binary() | st.text()
-PATHS = [f"/v1/{route}" for route in segment.ROUTES] + ["/forms/demo"]
+PATHS = [*(f"/v1/{route}" for route in segment.ROUTES), "/forms/demo"]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -753,3 +885,18 @@ def test_any_body_is_answered_with_200_400_401_or_413(
         assert event.anonymous_id or event.user_id or event.email
         assert 0 < len(event.event_id) <= 100
         assert event.occurred_at <= NOW + 60
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=BODIES
+    | st.fixed_dictionaries({"points": VALUES, "reason": VALUES, "by": VALUES}, optional={"until": VALUES, "messageId": VALUES})
+    | VALUES.map(lambda value: {**GIVEN, "until": value})
+)  # fmt: skip
+def test_any_adjustment_is_answered_with_200_400_or_413(intake: Intake, body: Any) -> None:
+    answer = adjust(intake, body)
+
+    assert answer["statusCode"] in {200, 400, 413}
+    events = intake.queued_events()
+    assert len(events) == (answer["statusCode"] == 200)
+    assert all(event.lead_id == LEAD and 0 < abs(event.properties["points"]) <= 1000 for event in events)

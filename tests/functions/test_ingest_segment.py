@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ingest.access import Intake
-from functions.ingest.segment import PROVEN_ONLY, Call, read_batch, read_call
 from shared.errors import InvalidInputError
 from shared.instants import instant_text, parse_instant
+from shared.intake.segment import PROVEN_ONLY, Call, Intake, read_batch, read_call
 from shared.lead import LeadEvent
 
 NOW = parse_instant("2026-11-22T12:00:00Z")

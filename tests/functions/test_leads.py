@@ -5,9 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from functions.leads.handler import handler, model
+from functions.leads.handler import handler
 from functions.score.handler import handler as score
-from functions.score.handler import model as score_model
 from shared import table
 from shared.aws import clients
 from shared.aws.items import to_item
@@ -17,14 +16,7 @@ from shared.keys import mint_key
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.functions.test_score import NOW, event, message, records
 
-
-@pytest.fixture(autouse=True)
-def _playbook(playbook):
-    model.cache_clear()
-    score_model.cache_clear()
-    yield
-    model.cache_clear()
-    score_model.cache_clear()
+pytestmark = pytest.mark.usefixtures("playbook")
 
 
 def ask(path, context, *, kind="admin", method="GET", body=None, lead_id=None, **query):

@@ -10,12 +10,12 @@ from functions.links.handler import handler
 from functions.nurture_send.handler import handler as nurture_send
 from shared import links
 from shared.aws import addresses, clients
-from shared.aws.leads import save
 from shared.errors import DeliveryError
 from shared.instants import instant_text
 from shared.lead import Alias
 from shared.links import Link
 from tests.conftest import SIGNING_SECRET, Aws, Context, sample
+from tests.lead_items import save
 from tests.nurture_world import (
     ADDRESS,
     LEAD_ID,
@@ -177,7 +177,7 @@ def test_a_stop_is_in_force_before_the_answer_and_even_when_the_queue_is_away(aw
 
 def test_a_stop_works_after_the_lead_was_merged_away(aws: Aws, context: Context):
     """The link names the address, not a lead."""
-    save([Alias(LEAD_ID, "b" * 16, (), 1)], {}, [], {})
+    save([Alias(LEAD_ID, "b" * 16, (), 1)])
     handler(sample("http_unsubscribe_one_click"), context)
     assert addresses.get_address(ADDRESS).stopped_at == CLICKED
 

@@ -7,13 +7,13 @@ import pytest
 from functions.nurture_send.handler import handler
 from shared import links, table
 from shared.aws import addresses, clients, enrollments
-from shared.aws.leads import save
 from shared.handoff import Handoff, ScoreThen
 from shared.instants import DAY, HOUR, parse_instant
 from shared.lead import Alias, Naming, Settled
 from shared.mailing import PastSend
 from shared.telemetry import logger
 from tests.conftest import SIGNING_SECRET, Aws, Context, sample
+from tests.lead_items import save
 from tests.nurture_world import (
     ADDRESS,
     EMAIL_ADDRESS,
@@ -245,7 +245,7 @@ def test_after_a_merge_the_older_run_goes_on_and_the_other_ends(aws: Aws, contex
     enrollments.save(a_run(lead_id=OTHER, entered_at=NOW - 9 * DAY))
     enrollments.save(a_run())
     keep(a_lead(identities={"email#x": Naming(LEAD_ID, NOW, NOW), "user#u1": Naming(OTHER, NOW, NOW)}))
-    save([Alias(OTHER, LEAD_ID, (), 1)], {}, [], {})
+    save([Alias(OTHER, LEAD_ID, (), 1)])
     deliver(context, order(), order(lead_id=OTHER), order(), order(lead_id=OTHER))
     assert len(mails()) == 1
     assert (run_of().status, run_of().reason) == ("exited", "an older run of this track goes on")

@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.nurture_send.handler import handler as nurture_send
 from functions.nurture_sweep.handler import handler as nurture_sweep
-from shared.aws import addresses, clients, enrollments, secret_values, sends
+from shared.aws import addresses, clients, enrollments, playbooks, secret_values, sends
 from shared.identity import EMAIL, address_hash, home
 from shared.instants import DAY, HOUR, instant_text
 from shared.lead import Settled
@@ -40,7 +40,9 @@ from tests.nurture_world import (
 def _playbook(aws, tmp_path, monkeypatch):
     use_playbook(tmp_path, monkeypatch)
     secret_values.identity_secret()
-    secret_values.signing_secret()  # read once per process, so no part of the calls a message takes
+    secret_values.signing_secret()  # read once per process, so no part of the calls a message takes,
+    monkeypatch.setattr(playbooks, "LOOK_EVERY", 10**9)  # nor is the look at which playbook is in force
+    playbooks.refresh()
     yield
     forget()
 

@@ -165,7 +165,7 @@ def test_of_two_reps_pressing_at_once_one_wins(aws: Aws, context: Context, monke
     def first_jonas(entries):
         if not raced:
             raced.append(True)
-            policy = handoff_policy(module.playbook_document())
+            policy = handoff_policy(module.playbooks.current())
             decision = make_move(LEAD_ID, 1, Move("accept", "jonas", AT), policy)
             assert decision is not None
             assert decision.verdict == "moved"

@@ -2,7 +2,8 @@
 
 import random
 
-from functions.score.handler import handler, model
+from functions.score.handler import handler
+from functions.score.models import in_force as model
 from shared.aws.leads import read_entry
 from shared.lead import Lead, queue_message
 from shared.rules.scoring import evaluate
@@ -35,7 +36,6 @@ def evaluations(aws):
 
 
 def test_fifty_orders_batchings_and_repetitions_give_one_evaluation(aws: Aws, context: Context, playbook):
-    model.cache_clear()
     chance = random.Random(50)
     for way in range(WAYS):
         crowd = [lead_event(call) for call in calls_of(range(way * PEOPLE, (way + 1) * PEOPLE))]
@@ -47,4 +47,3 @@ def test_fifty_orders_batchings_and_repetitions_give_one_evaluation(aws: Aws, co
             assert handler(batch(part, f"mixed{number}"), context) == {"batchItemFailures": []}
         assert evaluations(aws) == straight, f"way {way}"
         assert straight
-    model.cache_clear()

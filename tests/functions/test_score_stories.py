@@ -1,14 +1,12 @@
 """Stories over several messages: what is announced when, and what merges, new playbooks and rivals leave intact."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from functions.handoff.handler import handler as hand_off
 from functions.sales.moves import make_move
-from functions.score import handler as score
-from functions.score.handler import handler, model
+from functions.score.handler import handler
 from shared.aws import handoffs, leads
 from shared.aws.leads import get_lead
 from shared.identity import home
@@ -18,15 +16,12 @@ from shared.rules.handoff import Move
 from shared.rules.routing import handoff_policy
 from tests.conftest import IDENTITY_SECRET, Aws, Context
 from tests.functions.test_score import NOW, event, message, records
+from tests.publishing import publish
 
 U = home("user", "u", IDENTITY_SECRET)
 
 
-@pytest.fixture(autouse=True)
-def _playbook(playbook):
-    model.cache_clear()
-    yield
-    model.cache_clear()
+pytestmark = pytest.mark.usefixtures("playbook")
 
 
 def changes(aws):
@@ -45,16 +40,15 @@ def settle(at, lead_id=U):
     return ("settle", {"schema": 1, "settle": [lead_id], "as_of": instant_text(at)})
 
 
-def with_new_pricing_rule(monkeypatch):
-    """Deploy a playbook whose pricing rule counts otherwise."""
-    old = model()
-    rules = {
-        rule.rule: replace(rule, filing=rule.filing + "x") if rule.rule == "pricing_page" else rule
-        for rule in old.engagement
-    }
-    by_event = {name: tuple(rules[rule.rule] for rule in named) for name, named in old.by_event.items()}
-    new = replace(old, engagement=tuple(rules.values()), by_event=by_event, filed="another")
-    monkeypatch.setattr(score, "model", lambda: new)
+def with_new_pricing_rule():
+    """Publish a playbook whose pricing rule counts otherwise."""
+
+    def change(scoring):
+        (rule,) = (rule for rule in scoring["engagement"] if rule["id"] == "pricing_page")
+        rule["filing"] += "x"
+        scoring["filed"] = "another"
+
+    publish(change)
 
 
 def pricing_facts(lead_id):
@@ -67,7 +61,7 @@ def test_a_visitor_of_before_a_new_playbook_keeps_its_facts_when_it_says_who_it_
     aws: Aws, context: Context, monkeypatch
 ):
     handler(records(("m1", message(pricing("e1", anonymous_id="a")))), context)
-    with_new_pricing_rule(monkeypatch)
+    with_new_pricing_rule()
     handler(records(("m2", message(event("e2", "Identified", user_id="u", anonymous_id="a")))), context)
     assert len(pricing_facts(U)) == 1
 
@@ -75,7 +69,7 @@ def test_a_visitor_of_before_a_new_playbook_keeps_its_facts_when_it_says_who_it_
 def test_two_leads_filed_under_different_playbooks_keep_all_facts_when_merged(aws: Aws, context: Context, monkeypatch):
     handler(records(("m1", message(pricing("e1", user_id="other")))), context)
     handler(records(("m2", message(pricing("e2", user_id="u")))), context)
-    with_new_pricing_rule(monkeypatch)
+    with_new_pricing_rule()
     handler(records(("m3", message(event("e3", "Page Viewed", user_id="u")))), context)
     handler(records(("m4", message(event("e4", "Aliased", user_id="u", properties={"previous_id": "other"})))), context)
     assert len(pricing_facts(U)) == 2
@@ -217,20 +211,21 @@ def test_one_event_id_of_two_people_is_applied_to_both_also_after_a_lost_race(aw
             context,
         )
     first = home("user", "A", IDENTITY_SECRET)
-    save, raced = leads.save, []
+    save_many, raced = leads.save_many, []
 
-    def late(written, *rest):
-        if not raced and any(getattr(each, "lead_id", None) == first for each in written):
+    def late(groups):
+        if not raced and any(getattr(each, "lead_id", None) == first for group in groups for each in group.written):
             raced.append(True)
             handler(
                 records(("r", message(event("r", "Page Viewed", user_id="A", properties={"path": "/blog/x"})))), context
             )
-        return save(written, *rest)
+        return save_many(groups)
 
-    monkeypatch.setattr(leads, "save", late)
+    monkeypatch.setattr(leads, "save_many", late)
     same = [(f"m{person}", message(pricing("1", NOW - 3 * HOUR, anonymous_id=f"dev{person}"))) for person in "AB"]
     assert handler(records(*same), context) == {"batchItemFailures": []}
     assert all(len(pricing_facts(home("user", person, IDENTITY_SECRET))) == 1 for person in "AB")
+    assert raced
 
 
 def test_a_message_that_stands_twice_in_a_batch_is_done_once(aws: Aws, context: Context):

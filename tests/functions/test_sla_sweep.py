@@ -120,7 +120,7 @@ def test_a_due_entry_without_a_handoff_is_nobodys(aws: Aws, context: Context, mo
 
 
 def many(count: int) -> list[str]:
-    policy = handoff_policy(module.playbook_document())
+    policy = handoff_policy(module.playbooks.current())
     leads = [f"lead{number:04d}" for number in range(count)]
     for lead_id in leads:
         handoff = open_handoff(

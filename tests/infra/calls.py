@@ -24,6 +24,14 @@ ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage", "sns:PublishBatch": "sns:P
 PARTS = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem"}
 """Entries of a transaction, each allowed by the action of its own; the transaction has none."""
 
+STATEMENTS = {
+    'INSERT INTO "': "PartiQLInsert",
+    'UPDATE "': "PartiQLUpdate",
+    "DELETE": "PartiQLDelete",
+    "SELECT": "PartiQLSelect",
+}
+"""How a PartiQL statement begins, and the action that allows it; the batch it goes in has none."""
+
 
 @dataclass
 class Module:
@@ -129,10 +137,13 @@ def _actions_in(node: ast.AST) -> set[str]:
             if service and part.func.attr == "get_paginator":
                 assert isinstance(part.args[0], ast.Constant)
                 found.add(f"{service}:{_pascal(str(part.args[0].value))}")
-            elif service and part.func.attr == "transact_write_items":
+            elif service and part.func.attr in {"transact_write_items", "batch_execute_statement"}:
                 continue
             elif service:
                 found.add(f"{service}:{_pascal(part.func.attr)}")
+        elif isinstance(part, ast.JoinedStr) and isinstance(part.values[0], ast.Constant):
+            begins = str(part.values[0].value)
+            found |= {f"dynamodb:{action}" for start, action in STATEMENTS.items() if begins.startswith(start)}
         elif isinstance(part, ast.Dict):
             keys = [key.value for key in part.keys if isinstance(key, ast.Constant)]
             if len(keys) == 1 and keys[0] in PARTS and _is_entry(part.values[0]):

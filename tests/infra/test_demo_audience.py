@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 import pytest
 from segment.analytics.client import Client
 
-from functions.ingest import forms, segment
+from functions.ingest import forms
 from infra.local.demo.audience import SEED, Audience, Call, audience
 from infra.local.demo.posting import enqueue, form_fields
 from shared.identity import address_hash, home, identity_text
 from shared.instants import DAY, parse_instant
+from shared.intake import segment
 from shared.lead import Lead, LeadEvent
 from shared.rules.attribution import Addressed, Name, Workspace, attribute, wanted
 from shared.rules.model import ScoringModel, scoring_model

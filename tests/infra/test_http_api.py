@@ -11,7 +11,7 @@ ROUTES = {
     "ingest": {
         "POST /v1/identify", "POST /v1/track", "POST /v1/page", "POST /v1/screen", "POST /v1/group", "POST /v1/alias",
         "POST /v1/batch", "POST /v1/import", "POST /v1/i", "POST /v1/t", "POST /v1/p", "POST /v1/s", "POST /v1/g",
-        "POST /v1/a", "POST /v1/b", "POST /forms/{form}",
+        "POST /v1/a", "POST /v1/b", "POST /forms/{form}", "POST /v1/leads/{lead_id}/adjustments",
     },
     "leads": {"GET /v1/leads", "GET /v1/leads/{id}", "GET /v1/leads/{id}/history", "POST /v1/leads/lookup"},
     "links": {

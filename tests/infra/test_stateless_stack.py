@@ -54,6 +54,11 @@ def function_of(made, reference):
     return target[:-8]
 
 
+def queue_of(source):
+    """The queue a source takes messages from: its logical id without the hash."""
+    return logical_id(source["Properties"]["EventSourceArn"])[:-8]
+
+
 def failure_queues(made):
     """Logical ids of the queues that ring when something arrives."""
     rung = {
@@ -69,7 +74,7 @@ def test_every_folder_is_a_function_and_every_function_a_folder(stage):
     made = synthesis(stage)
     handlers = {found["Properties"]["Handler"] for found in made.resources("AWS::Lambda::Function").values()}
     assert handlers == {f"functions.{name}.handler.handler" for name in function_names()}
-    assert len(function_names()) == 14
+    assert len(function_names()) == 15
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -188,16 +193,33 @@ def test_schedules_run_where_time_is_real(stage):
 def test_queues_are_worked_off_in_batches_that_fail_in_parts(stage):
     made = synthesis(stage)
     sources = {
-        function_of(made, source["Properties"]["FunctionName"]): source["Properties"]
+        (function_of(made, source["Properties"]["FunctionName"]), queue_of(source)): source["Properties"]
         for source in made.resources("AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" not in source["Properties"]
     }
-    assert set(sources) == {"score", "nurture_send", "publish"}
-    assert (sources["score"]["BatchSize"], sources["score"]["MaximumBatchingWindowInSeconds"]) == (100, 1)
-    assert sources["nurture_send"]["BatchSize"] == 10
-    for name in ("score", "nurture_send"):
-        assert sources[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert {
+        of: (found["BatchSize"], found.get("MaximumBatchingWindowInSeconds", 0)) for of, found in sources.items()
+    } == {
+        ("score", "EventsQueue"): (100, 1),
+        ("score", "SettleQueue"): (20, 1),
+        ("resettle", "ResettleWorkQueue"): (1, 0),
+        ("nurture_send", "SendsQueue"): (10, 0),
+    }
+    for (name, _), source in sources.items():
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         _, function = made.function(name)
         assert function["Timeout"] <= STAGES[stage].visibility
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_leads_settled_in_bulk_take_at_most_half_of_what_live_events_may(stage):
+    made = synthesis(stage)
+    most = {
+        queue_of(source): source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        for source in made.resources("AWS::Lambda::EventSourceMapping").values()
+        if "ScalingConfig" in source["Properties"]
+    }
+    assert most["SettleQueue"] <= max(2, most["EventsQueue"] / 2)
 
 
 @pytest.mark.parametrize("stage", STAGES)

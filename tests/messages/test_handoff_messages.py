@@ -15,7 +15,7 @@ from shared.lead import Lead, LeadEvent, Register
 from shared.messages.handoff_facts import HandoffFacts, clean, handoff_facts, points_text
 from shared.messages.plain_message import alert_subject, alert_text, breach_subject, breach_text
 from shared.messages.slack_message import breach_message, escaped, handoff_message, warning_message
-from shared.rules.routing import HandoffPolicy, Person, RejectReason
+from shared.rules.routing import HandoffPolicy, Person, RejectReason, handoff_policy
 from shared.rules.sla import Calendar
 
 AT = parse_instant("2026-01-05T08:30:00Z")
@@ -27,6 +27,7 @@ POLICY = HandoffPolicy(
     promises=(),
     reject_reasons=(RejectReason("not_ready", "Not ready to buy yet"), RejectReason("no_budget", "No budget")),
     suggested_step="Call and offer a demo.",
+    mql="75 points & a sales page.",
 )
 HANDOFF = Handoff(
     lead_id="ugiizjmvldgsd5ye",
@@ -81,6 +82,7 @@ def test_the_message_says_who_why_by_when_and_what_to_do():
         "*Accept or reject* by Wed 7 Jan 2026 09:30 CET (running)",
         "Unproven, only a browser or form said so: title",
         "Next step: Call and offer a demo.",
+        "MQL means: 75 points &amp; a sales page.",
     ):
         assert part in said
     assert faults(json.loads(json.dumps(message.blocks))) == []
@@ -227,6 +229,22 @@ def test_last_actions_are_the_leads_own():
     ]
 
 
+def test_what_mql_means_is_what_the_playbook_says(playbook: dict[str, Any]):
+    assert handoff_policy(playbook).mql == "75 points with a visit to a sales page, or a request for a demo."
+
+
+def test_machines_are_told_what_mql_means():
+    assert facts().to_json()["mql_means"] == "75 points & a sales page."
+
+
+def test_a_long_meaning_is_cut_and_none_is_not_shown():
+    long = handoff_facts(HANDOFF, lead(), [], replace(POLICY, mql="a " * 400))
+    assert len(long.mql) == 300
+    assert faults(json.loads(json.dumps(handoff_message(long).blocks))) == []
+    none = handoff_facts(HANDOFF, lead(), [], replace(POLICY, mql=""))
+    assert "MQL means" not in json.dumps(handoff_message(none).blocks) + alert_text(none, "https://ripen.example")
+
+
 def test_a_person_who_was_erased_has_no_name():
     shown = handoff_facts(HANDOFF, None, [], POLICY)
     assert shown.name == "A person who was erased"
@@ -247,6 +265,7 @@ def test_the_mail_says_the_same():
         "Call now: Anna Svensson, Nordwind",
         "Owner: Maria Lindqvist",
         "a demo was requested",
+        "MQL means: 75 points & a sales page.",
         "Contact by Mon 5 Jan 2026 10:30 CET",
         "Score: grade A, 86.3 points",
         "Viewed Pricing",

@@ -3,93 +3,106 @@
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.instants import DAY
 from shared.lead import Fact, Lead, LeadEvent, Naming
-from shared.rules.facts import ANSWERS_KEPT, DAYS_KEPT, apply_event, joined_identities, selected, united
+from shared.rules.facts import ANSWERS_KEPT, DAYS_KEPT, _after_silence, joined_identities, refiled, selected, united
 from shared.rules.model import EngagementRule, scoring_model
 from shared.rules.scoring import evaluate
-from tests.rules.models import START, consistent, lead_of, lives, models
+from tests.rules.models import (
+    START,
+    applied,
+    by_event_of,
+    cases,
+    consistent,
+    later,
+    lead_of,
+    lives,
+    models,
+    newest_of,
+)
 
-SPAN = 100 * DAY
+chances = st.integers(0, 2**32).map(random.Random)
 
 
-@settings(max_examples=400, deadline=None)
-@given(models(), lives(), st.randoms(use_true_random=False))
-def test_order_and_copies_do_not_change_what_is_kept(model, events, chance: random.Random):
+def looks(events, quiet):
+    return [newest_of(events) + seconds for seconds in (0, *quiet)]
+
+
+def said(lead):
+    """What a lead holds of what its events said."""
+    return lead.facts, lead.days, lead.first_seen, lead.profile, lead.adjustments
+
+
+@cases
+@given(models(), lives(), chances, later)
+def test_order_and_copies_change_nothing(model, events, chance, quiet):
     events = consistent(events)
     shuffled = [*events, *chance.sample(events, chance.randint(0, len(events)))]
     chance.shuffle(shuffled)
     one, other = lead_of(events, model), lead_of(shuffled, model)
-    assert (one.facts, one.days, one.first_seen) == (other.facts, other.days, other.first_seen)
+    assert said(one) == said(other)
+    assert all(evaluate(one, model, at) == evaluate(other, model, at) for at in looks(events, quiet))
 
 
-@settings(max_examples=400, deadline=None)
-@given(models(), lives(), st.integers(0, 25), st.integers(0, 60 * DAY))
-def test_a_lead_split_in_two_and_united_is_the_same_lead(model, events, cut, later):
+@cases
+@given(models(), lives(), chances, later)
+def test_batches_and_the_order_of_merges_change_nothing(model, events, chance, quiet):
+    """Any tree of unions over any split of the events, some in two parts at once, is the lead they make one by one."""
     events = consistent(events)
     whole = lead_of(events, model)
-    parts = lead_of(events[:cut], model), lead_of(events[cut:], model)
-    for joined in (united(*parts, model), united(*reversed(parts), model)):
-        now = START + SPAN + later
-        assert evaluate(joined, model, now).lines == evaluate(whole, model, now).lines
+    parts = [[] for _ in range(chance.randint(1, 5))]
+    for event in events:
+        for part in chance.sample(parts, chance.choice((1, 1, min(2, len(parts))))):
+            part.append(event)
+    leads = [lead_of(chance.sample(part, len(part)), model) for part in parts]
+    while len(leads) > 1:
+        one, other = leads.pop(chance.randrange(len(leads))), leads.pop(chance.randrange(len(leads)))
+        leads.append(united(one, other, model))
+    assert said(leads[0]) == said(whole)
+    assert all(evaluate(leads[0], model, at) == evaluate(whole, model, at) for at in looks(events, quiet))
 
 
-@settings(max_examples=400, deadline=None)
-@given(models(), lives(), st.integers(0, 200 * DAY))
-def test_what_was_dropped_could_not_have_counted(model, events, later):
-    """The value of the kept facts equals the value when nothing is ever dropped but by the rule's own reading."""
+@cases
+@given(models(), lives(), later)
+def test_what_was_dropped_could_not_have_counted(model, events, quiet):
+    """Facts dropped one by one are worth what they are when nothing is dropped but by the rule's own reading."""
     events = consistent(events)
     kept = lead_of(events, model)
-    unbounded = {rule.filing: replace(rule, most=10_000, a_day=10_000) for rule in model.engagement}
-    wide = replace(
-        model,
-        engagement=tuple(unbounded.values()),
-        by_event={name: tuple(unbounded[rule.filing] for rule in rules) for name, rules in model.by_event.items()},
-    )
-    everything = lead_of(events, wide)
+    unbounded = tuple(replace(rule, most=10_000, a_day=10_000, silence=None) for rule in model.engagement)
+    everything = lead_of(events, replace(model, engagement=unbounded, by_event=by_event_of(unbounded)))
     narrow = replace(
         everything,
-        facts={
-            filing: selected(kept_by, everything.facts.get(filing, ()))
-            for rule in model.engagement
-            for filing, kept_by in ((rule.filing, rule), (rule.answers, replace(rule, most=ANSWERS_KEPT)))
-        },
+        facts=_after_silence(
+            {
+                filing: selected(kept_by, everything.facts[filing])
+                for rule in model.engagement
+                for filing, kept_by in ((rule.filing, rule), (rule.answers, replace(rule, most=ANSWERS_KEPT)))
+                if filing in everything.facts
+            },
+            everything.days,
+            model,
+        ),
     )
-    now = START + SPAN + later
-    assert evaluate(kept, model, now).lines == evaluate(narrow, model, now).lines
+    for at in looks(events, quiet):
+        assert evaluate(kept, model, at) == evaluate(narrow, model, at)
 
 
-@settings(max_examples=300, deadline=None)
-@given(models(), lives(), st.integers(0, 400 * DAY))
-def test_lines_add_up_to_the_total_and_the_bound_is_never_passed(model, events, later):
-    lead = lead_of(events, model)
-    now = START + SPAN
-    evaluation = evaluate(lead, model, now)
-    assert sum(line.points for line in evaluation.lines) == evaluation.total
-    assert evaluate(lead, model, now + later).total <= evaluation.bound
-
-
-@settings(max_examples=300, deadline=None)
-@given(models(inactivity=False), lives(), st.integers(0, 100 * DAY), st.integers(0, 100 * DAY))
-def test_without_penalties_engagement_never_rises_with_time_alone(model, events, first, then):
-    # What fails to happen in time is worth points later, by intent.
-    forms = {"missing": "every"}
-    gains = tuple(
-        replace(rule, points=abs(rule.points), counts=forms.get(rule.counts, rule.counts), answer=None)
-        for rule in model.engagement
-    )
-    by_filing = {rule.filing: rule for rule in gains}
-    model = replace(
-        model,
-        engagement=gains,
-        by_event={name: tuple(by_filing[rule.filing] for rule in rules) for name, rules in model.by_event.items()},
-    )
-    lead = lead_of(events, model)
-    now = START + SPAN + first
-    assert evaluate(lead, model, now + then).engagement <= evaluate(lead, model, now).engagement
+@cases
+@given(models(), models(), lives(), later, st.integers(0, 3))
+def test_filing_again_from_all_the_events_is_applying_them(model, other, events, quiet, shared):
+    """Under the same playbook, or moved from another one some of whose rules are the same."""
+    events = consistent(events)
+    unlike = (replace(rule, rule=f"{rule.rule}o", filing=f"{rule.rule}.o") for rule in other.engagement)
+    rules = (*model.engagement[:shared], *unlike)
+    old = replace(other, filed="other", engagement=rules, by_event=by_event_of(rules), refused=model.refused)
+    for before in (replace(lead_of(events, old), filed="other"), replace(lead_of(events, model), filed=model.filed)):
+        again = refiled(before, events, frozenset(), model)
+        straight = lead_of(events, model)
+        assert said(again) == said(straight)
+        assert all(evaluate(again, model, at) == evaluate(straight, model, at) for at in looks(events, quiet))
 
 
 def test_per_day_keeps_the_newest_of_each_day_and_counts_a_moved_copy_once(playbook):
@@ -113,7 +126,7 @@ def test_active_days_are_bounded(playbook):
     lead = Lead("l")
     for day in range(500):
         event = LeadEvent(f"e{day}", "Page Viewed", START + day * DAY, START + 600 * DAY, "server", user_id="u")
-        lead = apply_event(lead, event, model)
+        lead = applied(lead, event, model)
     assert len(lead.days) == DAYS_KEPT
     assert max(lead.days) == (START + 499 * DAY) // DAY
 

@@ -1,10 +1,14 @@
 """The pattern grammar against the examples of the EventBridge user guide, operator by operator."""
 
+import re
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.rules.patterns import PatternError, check_pattern, matches
+from tests.rules.models import cases
 
 GUIDE = "docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html"
 
@@ -122,3 +126,10 @@ def test_a_wildcard_costs_one_pass_over_a_hostile_text():
     assert matches({"p": [{"wildcard": "a*b*b"}]}, {"p": "abb"})
     assert not matches({"p": [{"wildcard": "ab*ba"}]}, {"p": "aba"})
     assert time.process_time() - began < 0.5
+
+
+@cases
+@given(st.text("ab*", min_size=1, max_size=8).filter(lambda text: "**" not in text), st.text("ab", max_size=10))
+def test_a_wildcard_matches_what_a_regular_expression_matches(wanted, text):
+    expression = ".*".join(re.escape(piece) for piece in wanted.split("*"))
+    assert matches({"p": [{"wildcard": wanted}]}, {"p": text}) == bool(re.fullmatch(expression, text))

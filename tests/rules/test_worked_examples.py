@@ -44,11 +44,18 @@ def test_the_director_at_a_logistics_company_has_115_points_line_by_line(mid_mar
     assert holds(model.mql, total=evaluation.total, grade="A", band=evaluation.band, rules=evaluation.rules)
 
 
+def test_the_director_who_comes_on_a_third_day_of_the_week_has_repeat_visits_too(mid_market):
+    model = scoring_model(mid_market)
+    visits = [("Page Viewed", {"properties": {"path": "/pricing"}})] * 3
+    lines = {line.rule: line.points for line in evaluate(life(model, *visits), model, NOW).lines}
+    assert lines == {"pricing_page": 60_000, "repeat_visits": 10_000}
+
+
 def test_the_student_who_opened_one_mail_has_2_points(mid_market):
     model = scoring_model(mid_market)
     marcus = life(
         model,
-        ("Identified", {"traits": {"title": "Student"}}),
+        ("Identified", {"traits": {"title": "Marketing Student"}}),
         ("Asset Downloaded", {"properties": {"kind": "case-study", "asset": "case-study-1"}}),
         ("Email Opened", {"properties": {"send_id": "s1"}}),
     )

@@ -169,6 +169,8 @@ class Deployed:
     def _waiting(self) -> dict[str, int]:
         held = {
             "events": self._depth(self.outputs.events_queue_url),
+            "resettle": self._depth(self.outputs.resettle_queue_url),
+            "settle": self._depth(self.outputs.settle_queue_url),
             "sends": self._depth(self.outputs.sends_queue_url),
             "invocations": self._invocations(),
         }

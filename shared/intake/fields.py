@@ -1,7 +1,7 @@
 """
 The fields every way in has in common, each read from one untrusted value: who, when, which message.
 
-Shared by `segment` and `forms`, so that a form and an SDK call mean the same person and the same instant.
+Shared by `segment` and the forms of `functions/ingest`, so that a form and an SDK call mean the same person and the same instant.
 """
 
 import hashlib

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from functions.ingest.access import Intake
-from functions.ingest.body import EVENT_BYTES, TooLargeError, plain, size_of
-from functions.ingest.fields import (
+from shared.errors import InvalidInputError
+from shared.intake.fields import (
     SKEW,
     email_address,
     identifier,
@@ -22,8 +21,11 @@ from functions.ingest.fields import (
     moment,
     settled_instant,
 )
-from shared.errors import InvalidInputError
+from shared.intake.values import EVENT_BYTES, TooLargeError, plain, size_of
 from shared.lead import LeadEvent
+
+Intake = Literal["public", "server"]
+"""What the key proves that an event came with: nothing, or what it says."""
 
 Call = Literal["identify", "track", "page", "screen", "group", "alias"]
 Route = Call | Literal["batch"]
@@ -49,6 +51,11 @@ PROVEN_ONLY = frozenset(
      "Lead Contacted", "Lead Won", "Lead Lost"}
 )  # fmt: skip
 """Events that state what only a mail service or sales can know; a key that anybody can read may not send them."""
+
+SCORE_ADJUSTED = "Score Adjusted"
+
+RESERVED = frozenset({SCORE_ADJUSTED})
+"""Events that only our own functions make, whatever the key."""
 
 MAX_EVENTS = 2_500
 """Most events of a batch. Segment's limit."""
@@ -169,6 +176,10 @@ def _name(said: Mapping[str, Any], call: Call, intake: Intake) -> str:
     if call != "track":
         return NAMES[call]
     name = label(said.get("event"), "event", MAX_NAME)
+    if name in RESERVED:
+        raise InvalidInputError(
+            "event", f"{name!r} is not for clients: adjust a score through its own route, with an admin key"
+        )
     if intake == "public" and name in PROVEN_ONLY:
         raise InvalidInputError("event", f"{name!r} needs a server key")
     return name

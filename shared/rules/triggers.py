@@ -1,0 +1,59 @@
+"""
+Triggers: what a track or a customer's own rule may start from, told once for each cause.
+
+A trigger is a cause, not an edge: a rule, and the oldest fact that satisfies it. It fires when that cause is new and the
+window of the cause before it is over; so one spree is told once, however often its count moves up and down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.lead import Fact, Lead
+from shared.rules.model import EngagementRule, ScoringModel
+from shared.rules.scoring import Evaluation, counting_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A new cause: the rule, its words, the (time, event) of its oldest fact; `late` when history alone satisfies it."""
+
+    rule: str
+    label: str
+    key: tuple[int, str]
+    late: bool
+
+
+def fired(lead: Lead, model: ScoringModel, evaluation: Evaluation, now: int) -> tuple[Cause, ...]:
+    """Return the new causes at `now`. Whoever is excluded or blocked fires none."""
+    if evaluation.excluded is not None or evaluation.blocked is not None:
+        return ()
+    causes = []
+    for rule in model.engagement:
+        if rule.rule not in model.triggers or rule.rule not in evaluation.rules:
+            continue
+        facts = _after(rule, counting_facts(rule, lead, model, now), lead.settled.triggers.get(rule.rule))
+        if facts:
+            key = (facts[0].at, facts[0].event)
+            causes.append(Cause(rule.rule, rule.label, key, late=all(fact.late for fact in facts)))
+    return tuple(causes)
+
+
+def _after(rule: EngagementRule, facts: Sequence[Fact], seen: tuple[int, str] | None) -> Sequence[Fact]:
+    """
+    Return the counting facts of a new cause: those after the window of the cause seen before, if they satisfy the rule.
+
+    A cause without a window or an expiry holds while it counts. Nothing here looks at the clock: a cause that is not new
+    when its last fact comes does not become new by waiting.
+    """
+    if seen is None:
+        return facts
+    ends = []
+    if rule.counts == "count":
+        ends.append(seen[0] + rule.within)
+    if rule.expires is not None:
+        ends.append(seen[0] + rule.expires)
+    if not ends:
+        keys = [(fact.at, fact.event) for fact in facts]
+        return facts if seen not in keys and keys[0] > seen else ()
+    after = [fact for fact in facts if fact.at >= min(ends)]
+    return after if rule.counts != "count" or len(after) >= rule.most else ()
