@@ -6,6 +6,7 @@ carries the same instant as `2026-01-05T09:00:00Z`. Nothing here reads a clock.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from shared.errors import NaiveTimeError
 
@@ -32,6 +33,7 @@ def parse_instant(text: str) -> int:
     return int(moment.timestamp() // 1)
 
 
+@lru_cache(maxsize=1024)
 def instant_text(instant: int) -> str:
     """Return the instant as `YYYY-MM-DDTHH:MM:SSZ`, which sorts as it runs."""
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -26,7 +26,7 @@ def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
     """Return what lives at each home, read consistently; None where nothing does."""
     wanted = sorted(set(homes))
     found: dict[str, Lead | Alias | None] = dict.fromkeys(wanted)
-    for item in get_items([(table.lead_pk(home), table.LEAD_SK) for home in wanted]):
+    for item in get_items([(table.lead_pk(home), table.LEAD_SK) for home in wanted], only=_READ):
         entry = read_entry(item)
         found[entry.home if isinstance(entry, Alias) else entry.lead_id] = entry
     return found
@@ -212,6 +212,9 @@ _CONFLICTS = {
 
 _REFUSALS = {"ValidationError", "ValidationException"}
 """Too large, or a key that no index takes: it will be refused every time."""
+
+_READ = (table.PK, table.VERSION, "state", table.DUE_AT, "alias_of", "claims")
+"""The attributes an entry is read from: the others are for the indexes."""
 
 _ATTRIBUTES = (
     "schema", table.VERSION, "state", table.RANK_KEY, table.RANK_BOUND, table.DUE_KEY, table.DUE_AT,

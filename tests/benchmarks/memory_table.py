@@ -124,7 +124,12 @@ def _batch_get(tables: Tables, asked: Mapping[str, Any]) -> Answer:
     units: dict[str, float] = {}
     for name, wanted in asked["RequestItems"].items():
         each = [tables.at(name, key) for key in wanted["Keys"]]
-        found[name] = [item for item in each if item]
+        only = {
+            wanted["ExpressionAttributeNames"][part]
+            for part in wanted.get("ProjectionExpression", "").split(",")
+            if part
+        }
+        found[name] = [{n: value for n, value in item.items() if not only or n in only} for item in each if item]
         consistent = wanted.get("ConsistentRead", False)
         units[name] = sum(read_units([item_bytes(item)] if item else [], consistent=consistent) for item in each)
     return {"Responses": found, "UnprocessedKeys": {}}, units
