@@ -24,7 +24,6 @@ from cli.playbook_parts import Change, changes
 from cli.stage import Stage
 from cli.text import points, signed
 from shared.aws import lead_walk, playbooks
-from shared.aws.timeline import newest_first
 from shared.errors import RipenError
 from shared.instants import instant_text
 from shared.lead import Lead
@@ -196,7 +195,7 @@ def _of_stage(stage: str, old: ScoringModel, new: ScoringModel, as_of: int) -> C
 
 def _refiled(lead: Lead, model: ScoringModel) -> Lead:
     mine, others = share(lead, *lead_walk.past(lead))
-    return refiled(lead, newest_first(mine), others, model)
+    return refiled(lead, mine, others, model)
 
 
 def _print(

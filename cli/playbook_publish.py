@@ -18,6 +18,7 @@ from shared.aws.chains import Chain
 from shared.errors import RipenError
 from shared.playbook import compile_playbook, reservations
 from shared.rules.model import BANDS
+from shared.table import DUE_SHARDS
 
 LOOK_AGAIN = 2.0
 """Seconds between two looks at how far the walk is."""
@@ -28,6 +29,9 @@ QUIET_LOOKS = 2
 
 class PublishError(RipenError):
     """The playbook cannot be published as asked; nothing was changed. The message says what to do."""
+
+
+CHAINS = len(BANDS) * DUE_SHARDS
 
 
 def publish(asked: argparse.Namespace, console: Console) -> None:
@@ -87,7 +91,7 @@ def _checked(asked: argparse.Namespace, at: int, console: Console) -> dict[str, 
 
 
 def _put_in_force(compiled: dict[str, Any], asked: argparse.Namespace, at: int, console: Console) -> Sequence[Chain]:
-    """Keep the playbook, put its chains at their beginning, then move the pointer: a crash in between is no half."""
+    """Keep the playbook, move the pointer, then put the chains at their beginning; `--resume` makes up for a crash."""
     bundle, by = compiled["bundle"], asked.by or getpass.getuser()
     seen = playbooks.pointer()
     before = None if seen is None else seen.bundle
@@ -99,8 +103,8 @@ def _put_in_force(compiled: dict[str, Any], asked: argparse.Namespace, at: int, 
         )
         return ()
     playbooks.put(compiled, by=by, at=at)
-    chains.start(bundle, BANDS, as_of=at, announce=asked.announce)
     playbooks.move(bundle, seen=before, by=by, at=at)
+    chains.start(bundle, BANDS, as_of=at, announce=asked.announce)
     console.print(f"{bundle} is in force" + ("" if before is None else f", before it was {before}"))
     return chains.chains(bundle)
 
@@ -111,6 +115,10 @@ def _undone(asked: argparse.Namespace, console: Console) -> Sequence[Chain]:
     if in_force is None:
         raise PublishError(f"nothing was published to stage {asked.stage} yet: name the FILE")
     found = chains.chains(in_force.bundle)
+    since = in_force.published_at
+    if since is not None and (len(found) < CHAINS or any(chain.as_of < since for chain in found)):
+        chains.start(in_force.bundle, BANDS, as_of=since, announce=asked.announce)  # it died before it got to that
+        found = chains.chains(in_force.bundle)
     undone = [chain for chain in found if not chain.done]
     walked = sum(chain.walked for chain in found)
     console.print(

@@ -72,7 +72,7 @@ def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         band = query.get("band")
         if band is not None and band not in BANDS:
             raise InvalidInputError("band", f"must be one of {', '.join(BANDS)}")
-        best = ranked((band,) if band else BANDS, _limit(query), model(), now)
+        best = ranked((band,) if band else BANDS, _limit(query), model(), now, past="as_of" in query)
         return 200, ranked_view(best, now)
     lead_id = (event.get("pathParameters") or {})["id"]
     if LEAD_ID.fullmatch(lead_id) is None:

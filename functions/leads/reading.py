@@ -14,12 +14,14 @@ PAGE = 50
 """Leads read at a time while walking down the rank index."""
 
 
-def ranked(bands: tuple[str, ...], limit: int, model: ScoringModel, now: int) -> list[tuple[Lead, Evaluation]]:
+def ranked(
+    bands: tuple[str, ...], limit: int, model: ScoringModel, now: int, *, past: bool
+) -> list[tuple[Lead, Evaluation]]:
     """
     Return the leads settled in the bands with the highest totals at `now`, best first.
 
     The rank index holds an upper bound of each total, so the walk stops where the next bound is under the last score
-    that made the list.
+    that made the list. Bounds are of the present: of the past every lead must be looked at.
     """
     best: list[tuple[int, str, Lead, Evaluation]] = []
     walk = lead_views.by_bound(bands)
@@ -29,7 +31,7 @@ def ranked(bands: tuple[str, ...], limit: int, model: ScoringModel, now: int) ->
         scored = [(evaluate(lead, model, now), lead) for lead in then if lead is not None]
         entries = [(evaluation.total, lead.lead_id, lead, evaluation) for evaluation, lead in scored]
         best = heapq.nlargest(limit, [*best, *entries], key=lambda entry: (entry[0], entry[1]))
-        if len(best) == limit and page[-1][0] < best[-1][0]:
+        if not past and len(best) == limit and page[-1][0] < best[-1][0]:
             break
     return [(lead, evaluation) for _, _, lead, evaluation in best]
 
@@ -53,4 +55,4 @@ def folded(lead: Lead, model: ScoringModel, at: int) -> Lead | None:
     """
     entries = leads.load(lead.homes)
     mine, _ = share(lead, {place: timeline.events_at(place) for place in lead.homes}, entries)
-    return as_it_stood(lead, timeline.newest_first(mine), model, at)
+    return as_it_stood(lead, mine, model, at)

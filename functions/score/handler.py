@@ -12,6 +12,7 @@ Repeat-safe  facts are a set keyed by event id, timeline items by message id, le
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -31,7 +32,7 @@ TOGETHER = 200
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a value nobody thought of can raise in a rule."""
 
-LEFT_FOR_ONE_PART = 6_000
+LEFT_FOR_ONE_PART = 3_000
 """Milliseconds a round may need. With less left, the rest of the batch goes back to the queue, and what is done stays."""
 
 
@@ -40,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of queue messages; only those that failed are delivered again."""
     messages: list[Message] = []
     failed: list[str] = []
-    for record in event["Records"]:
+    for record in sorted(event["Records"], key=_receives, reverse=True):
         try:
             messages.append(read_message(record))
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -53,6 +54,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         failed.extend(message.message_id for message in _applied(part))
     metrics.add_metric("EventsScored", "Count", sum(len(message.events) for message in messages))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _receives(record: dict[str, Any]) -> int:
+    """How often the message was received: what went back for want of time comes first, before it is set aside."""
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
@@ -73,12 +79,16 @@ def _applied(messages: list[Message]) -> list[Message]:
     """
     Apply the messages; return those that go back to the queue.
 
-    A value nobody thought of fails the message it came in, and no other: the part is halved until that one is alone.
+    A value nobody thought of fails the message it came in, and no other: the part is halved until that one is alone. Of
+    a message that asks for several leads to be settled, the others are.
     What AWS answers is not caught, so an outage sends the whole batch back at once.
     """
     try:
         return _contended(messages)
     except UNEXPECTED as error:
+        if len(messages) == 1 and len(messages[0].settle) > 1:
+            alone = [replace(messages[0], settle=(lead_id,)) for lead_id in messages[0].settle]
+            return messages if [each for each in alone if _applied([each])] else []
         if len(messages) == 1:
             logger.error("message cannot be applied", message_id=messages[0].message_id, problem=type(error).__name__)
             return messages

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from shared.instants import DAY, EARLIEST, parse_instant
 from shared.lead import LeadEvent, Source
+from shared.rules.facts import adjusted
 from shared.rules.people import named
 
 OUTCOME_EVENTS = {
@@ -70,6 +71,7 @@ def _check(event: LeadEvent) -> None:
         raise ValueError("identity")
     if not EARLIEST <= event.occurred_at <= event.received_at + DAY:
         raise ValueError("occurred_at")
+    adjusted(event, "")
 
 
 def _from_bus(message_id: str, body: Mapping[str, Any]) -> Message:

@@ -1,7 +1,7 @@
 """One round of the score function: timeline first, then load, apply, settle, and write what belongs together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions.score.messages import Message
@@ -9,7 +9,7 @@ from functions.score.models import model_of
 from shared.aws import addresses, leads, playbooks, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
-from shared.identity import address_hash, home, identity_text
+from shared.identity import address_hash, event_key, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
 from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
 from shared.rules.facts import consent_said, refiled
@@ -20,7 +20,7 @@ from shared.rules.settling import Settlement, is_fresh, settle
 from shared.telemetry import logger
 
 TOGETHER = 12
-"""Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring seven changes."""
+"""Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring several changes."""
 
 
 CAUSE_KEPT = 60
@@ -47,6 +47,7 @@ class Touched:
     swept: bool = False
     announce: bool = False
     cause: str = "time"
+    news: set[str] = field(default_factory=set)
 
 
 def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Message]:
@@ -72,14 +73,7 @@ def _round(messages: Sequence[Message], arrived: dict[str, list[Addressed]], mod
         workspace.add(leads.load(missing))
     owners, touched = _apply(every, workspace, model)
     if len(every) > 1 and any(len(group) > TOGETHER for group in workspace.together):
-        earlier = {id(each) for each in every[: len(every) // 2]}
-        again: dict[str, Message] = {}
-        for half in (True, False):
-            part = {
-                name: [each for each in events if (id(each) in earlier) is half] for name, events in arrived.items()
-            }
-            again |= {each.message_id: each for each in _round(messages, part, model)}
-        return list(again.values())
+        return _halves(messages, every, arrived, model)
     for message in messages:
         for lead_id in message.settle:
             lead = workspace.lead_at(lead_id)
@@ -92,8 +86,23 @@ def _round(messages: Sequence[Message], arrived: dict[str, list[Addressed]], mod
     if _is_superseded(workspace, model):
         return list(messages)
     _rebuild(workspace, model)
-    lost = _write(workspace, touched, model)
+    writes = [(group, _writes(group, workspace, touched, model)) for group in workspace.together]
+    if len(every) > 1 and any(len(each.written) + len(each.changes) > leads.TRANSACTION for _, each in writes):
+        return _halves(messages, every, arrived, model)
+    lost = _write(writes)
     return [message for message in messages if lost & _homes(message, arrived[message.message_id], owners, workspace)]
+
+
+def _halves(
+    messages: Sequence[Message], every: Sequence[Addressed], arrived: dict[str, list[Addressed]], model: ScoringModel
+) -> list[Message]:
+    """Do the earlier half of the events, then the later one: together they tie too much for one transaction."""
+    earlier = {id(each) for each in every[: len(every) // 2]}
+    again: dict[str, Message] = {}
+    for half in (True, False):
+        part = {name: [each for each in events if (id(each) in earlier) is half] for name, events in arrived.items()}
+        again |= {each.message_id: each for each in _round(messages, part, model)}
+    return list(again.values())
 
 
 def _is_superseded(workspace: Workspace, model: ScoringModel) -> bool:
@@ -145,6 +154,7 @@ def _apply(
         mark.fresh |= is_fresh(each.event)
         mark.own |= each.event.source != "system"
         mark.cause = each.event.name[:CAUSE_KEPT]
+        mark.news.add(event_key(each.event.event_id))
         _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents)
     for address, said in sorted(consents.items()):
         addresses.record_consent(
@@ -205,15 +215,14 @@ def _refiled(lead: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
     unknown = [place for place in lead.homes if place not in workspace.now]
     entries = {**workspace.now, **(leads.load(unknown) if unknown else {})}
     mine, others = share(lead, {place: timeline.events_at(place) for place in lead.homes}, entries)
-    return refiled(lead, timeline.newest_first(mine), others, model)
+    return refiled(lead, mine, others, model)
 
 
-def _write(workspace: Workspace, touched: dict[str, Touched], model: ScoringModel) -> set[str]:
-    """Settle and write each group of homes that change together; return the homes somebody else was faster with."""
-    groups = [(group, _writes(group, workspace, touched, model)) for group in workspace.together]
-    written = [(group, writes) for group, writes in groups if writes.written]
+def _write(writes: Iterable[tuple[set[str], leads.Writes]]) -> set[str]:
+    """Write each group of homes that change together; return the homes somebody else was faster with."""
+    written = [(group, each) for group, each in writes if each.written]
     lost: set[str] = set()
-    for (group, _), was_lost in zip(written, leads.save_many([writes for _, writes in written]), strict=True):
+    for (group, _), was_lost in zip(written, leads.save_many([each for _, each in written]), strict=True):
         if was_lost:
             lost |= group
     return lost
@@ -249,9 +258,10 @@ def _settled(
     """
     Settle the lead; return what the playbook it was settled by last made of it, if that is another, and what ours does.
 
-    What only the new playbook changes is settled in silence, unless the lead has just done something itself.
+    What only the new playbook changes is settled in silence, unless the lead has just done something itself. An event
+    that changes nothing is one we knew: a copy announces nothing.
     """
-    loud = mark.fresh or mark.announce
+    loud = mark.announce or (mark.fresh and entry != before)
     if entry.settled.playbook in ("", model.bundle):
         return None, settle(entry, model, mark.as_of, fresh=loud, own=mark.own, swept=mark.swept, cause=mark.cause)
     earlier = None
@@ -259,9 +269,17 @@ def _settled(
         earlier = _settled_before(before, mark)
     if earlier is not None:
         entry = replace(entry, settled=earlier.lead.settled)
-    cause = mark.cause if mark.own else PLAYBOOK
-    settlement = settle(entry, model, mark.as_of, fresh=loud, own=mark.own, swept=True, silent=not loud, cause=cause)
-    return earlier, settlement
+    return earlier, settle(
+        entry,
+        model,
+        mark.as_of,
+        fresh=loud,
+        own=mark.own,
+        swept=True,
+        silent=not loud,
+        news=None if mark.announce else frozenset(mark.news),
+        cause=mark.cause if mark.own else PLAYBOOK,
+    )
 
 
 def _settled_before(before: Lead, mark: Touched) -> Settlement | None:

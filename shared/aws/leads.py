@@ -94,7 +94,7 @@ def _packs(groups: Sequence[Writes]) -> Iterator[list[int]]:
         if _is_alone(group):
             continue
         weight = len(group.written) + len(group.changes)
-        if pack and size + weight > _TRANSACTION:
+        if pack and size + weight > TRANSACTION:
             yield pack
             pack, size = [], 0
         pack.append(number)
@@ -202,7 +202,7 @@ def _update(table_name: str, names: tuple[str, ...]) -> str:
 _STATEMENTS = 25
 """Most statements BatchExecuteStatement takes."""
 
-_TRANSACTION = 100
+TRANSACTION = 100
 """Most items TransactWriteItems takes."""
 
 _CONFLICTS = {

@@ -163,7 +163,7 @@ def _first_home(known: Sequence[Name]) -> str:
 
 def _merge(one: Lead, other: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
     stays, goes = survivor(one, other)
-    lead = replace(united(stays, goes, model), settled=_settled(stays.settled, goes.settled))
+    lead = replace(united(stays, goes, model), settled=_settled(stays.settled, goes.settled, model))
     workspace.now[lead.lead_id] = lead
     workspace.now[goes.lead_id] = Alias(goes.lead_id, lead.lead_id, version=goes.version)
     workspace.link(lead.lead_id, goes.lead_id)
@@ -172,12 +172,12 @@ def _merge(one: Lead, other: Lead, workspace: Workspace, model: ScoringModel) ->
     return lead
 
 
-def _settled(stays: Settled, goes: Settled) -> Settled:
+def _settled(stays: Settled, goes: Settled, model: ScoringModel) -> Settled:
     """
     Return what is settled of two leads that are one person.
 
     A qualification that was announced of either is not announced again; one that was announced of neither gets a number
-    of its own, so that it will be.
+    of its own, so that it will be. What another playbook settled of either is still to be settled by this one.
     """
     running = [each for each in (stays, goes) if each.qualified]
     told = any(each.announced_qualification == each.qualification for each in running)
@@ -197,6 +197,7 @@ def _settled(stays: Settled, goes: Settled) -> Settled:
             for rule in {**stays.triggers, **goes.triggers}
         },
         stage=goes.stage if stays.stage == "lead" else stays.stage,
+        playbook=next((by for by in (stays.playbook, goes.playbook) if by not in ("", model.bundle)), stays.playbook),
     )
 
 
@@ -207,7 +208,7 @@ def _claim(name: Name, lead: Lead, event: LeadEvent, workspace: Workspace, model
     if isinstance(entry, Lead):
         # A visit names nobody: only who said so, and when, may count as a claim.
         lead = replace(
-            united(lead, replace(entry, identities={}), model), settled=_settled(lead.settled, entry.settled)
+            united(lead, replace(entry, identities={}), model), settled=_settled(lead.settled, entry.settled, model)
         )
         workspace.now[name.home] = Alias(name.home, lead.lead_id, claim, entry.version)
     elif entry is None:

@@ -53,7 +53,7 @@ def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: s
         lead,
         profile=_joined_profile(lead.profile, _registers(event, model, key, address) | _confirmed(lead, event, key)),
         facts=_after_silence(_with_facts(lead.facts, event, model, key), days, model),
-        adjustments=_joined_adjustments(lead.adjustments, _adjusted(event, key)),
+        adjustments=_joined_adjustments(lead.adjustments, adjusted(event, key)),
         days=days,
         first_seen=min(lead.first_seen or event.occurred_at, event.occurred_at),
     )
@@ -119,7 +119,7 @@ def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], mod
         facts = _with_facts(facts, event, model, key)
         days = _with_day(days, event, model)
         profile = _joined_profile(profile, _registers(event, model, key, None))
-    oldest = min((event.occurred_at for event in known), default=0)
+    oldest = min((event.occurred_at for event in known), default=lead.newest_at + 1)
     return replace(
         lead,
         facts=_after_silence(facts, days, model),
@@ -147,6 +147,8 @@ def _days_to_refile(lead: Lead, known: Sequence[LeadEvent]) -> frozenset[int]:
     """Return the active days before the time from which the timeline has every event."""
     if not known:
         return lead.days
+    if lead.first_seen >= min(event.occurred_at for event in known):
+        return frozenset()
     complete_from = utc_day(min(event.received_at for event in known))
     return frozenset(day for day in lead.days if day < complete_from)
 
@@ -259,7 +261,7 @@ def _after_silence(
     return pruned
 
 
-def _adjusted(event: LeadEvent, key: str) -> tuple[Adjustment, ...]:
+def adjusted(event: LeadEvent, key: str) -> tuple[Adjustment, ...]:
     """Return what a person added by hand. Raises KeyError or ValueError when the event does not say what and why."""
     if event.name != SCORE_ADJUSTED or event.source != "system":
         return ()

@@ -24,6 +24,14 @@ HALVINGS_TO_NOTHING = 62
 """After so many half-lives a fact is worth 0 milli-points whatever its points."""
 
 
+LOOKS = 2_000
+"""
+Halvings after which a stretch is given up.
+
+Gains and losses that cancel while the total stands exactly on a threshold would be halved down to every second.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """
@@ -85,6 +93,7 @@ def next_change_at(
         watch: What counts as a change; the raw band and the playbook's conditions when left out.
         until: Look no further than this second, exclusive; None is for ever.
         standing: What counts at `now`, for whoever knows it already.
+    Returns: Also a second before the change, when telling it exactly would take too long: look again then.
     """
     watch = raw_watch(model) if watch is None else watch
     edges = _boundaries(lead, model, now)
@@ -196,7 +205,9 @@ def _first_crossing(standing: Standing, model: ScoringModel, start: int, end: in
     at_start, at_end = sums(standing, model, start), sums(standing, model, end)
     sides = _sides(total_of(standing, *at_start), watch)
     pending = [(start, at_start, end, at_end)]
+    looks = 0
     while pending:
+        looks += 1
         low, (gains_low, losses_low), high, (gains_high, losses_high) = pending.pop()
         least, most = max(0, gains_high + losses_low), max(0, gains_low + losses_high)
         if _sides(least, watch) == sides == _sides(most, watch):
@@ -205,6 +216,8 @@ def _first_crossing(standing: Standing, model: ScoringModel, start: int, end: in
             if _sides(max(0, gains_high + losses_high), watch) != sides:
                 return high
             continue
+        if looks > LOOKS:
+            return low + 1
         middle = (low + high) // 2
         at_middle = sums(standing, model, middle)
         pending.append((middle, at_middle, high, (gains_high, losses_high)))

@@ -27,7 +27,7 @@ def as_it_stood(lead: Lead, events: Sequence[LeadEvent], model: ScoringModel, at
         return None
     facts = {filing: tuple(fact for fact in kept if fact.at <= at) for filing, kept in lead.facts.items()}
     profile = {name: register for name, register in lead.profile.items() if register.at <= at}
-    days = frozenset(day for day in lead.days if day * DAY <= at)
+    days = frozenset(day for day in lead.days if (day + 1) * DAY <= at)
     adjustments = tuple(each for each in lead.adjustments if each.at <= at)
     then = replace(lead, facts=facts, days=days, profile=profile, adjustments=adjustments)
     for event in earlier:

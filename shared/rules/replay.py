@@ -33,7 +33,7 @@ class Replay:
     model: ScoringModel
     naming_key: str
     homes: dict[str, Lead | Alias] = field(default_factory=dict)
-    timelines: dict[str, dict[tuple[str, str], LeadEvent]] = field(default_factory=dict)
+    timelines: dict[str, list[LeadEvent]] = field(default_factory=dict)
     queue: list[tuple[int, str]] = field(default_factory=list)
 
     def leads(self) -> list[Lead]:
@@ -41,14 +41,9 @@ class Replay:
         return [entry for _, entry in sorted(self.homes.items()) if isinstance(entry, Lead)]
 
     def past(self, lead: Lead) -> tuple[list[LeadEvent], frozenset[str]]:
-        """Return the events of the lead, newest first, and the keys of those in its timelines that are others'."""
-        events = {place: list(self.timelines.get(place, {}).values()) for place in lead.homes}
-        mine, others = share(lead, events, {place: self.homes.get(place) for place in lead.homes})
-        latest: dict[tuple[str, str], LeadEvent] = {}
-        for event in mine:
-            _keep_latest(latest, event)
-        newest = sorted(latest.values(), key=lambda event: (event.occurred_at, event.event_id), reverse=True)
-        return newest, others
+        """Return the events of the lead, and the keys of those in its timelines that are others'."""
+        events = {place: self.timelines.get(place, []) for place in lead.homes}
+        return share(lead, events, {place: self.homes.get(place) for place in lead.homes})
 
 
 def gathered(events: Iterable[LeadEvent], model: ScoringModel, naming_key: str) -> Replay:
@@ -96,7 +91,7 @@ def apply(replay: Replay, batch: Iterable[LeadEvent]) -> tuple[Workspace, set[st
         key=lambda each: (each.event.occurred_at, each.event.event_id),
     )
     for each in every:
-        _keep_latest(replay.timelines.setdefault(each.home, {}), each.event)
+        replay.timelines.setdefault(each.home, []).append(each.event)
     workspace = Workspace()
     owners: set[str] = set()
     for each in every:
@@ -141,10 +136,3 @@ def _addressed(event: LeadEvent, naming_key: str) -> Addressed:
         Name(identity_text(kind, value, naming_key), home(kind, value, naming_key)) for kind, value in named(event)
     )
     return Addressed(event, names, address_hash(event.email, naming_key) if event.email else None)
-
-
-def _keep_latest(events: dict[tuple[str, str], LeadEvent], event: LeadEvent) -> None:
-    """Keep of the copies of an event the one with the latest time, as readers of a timeline do."""
-    known = events.get((event.event_id, event.name))
-    if known is None or event.occurred_at > known.occurred_at:
-        events[event.event_id, event.name] = event

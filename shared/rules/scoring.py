@@ -236,7 +236,8 @@ def counting_facts(rule: EngagementRule, lead: Lead, model: ScoringModel, now: i
     if any(fact.verdict != "human" for fact in held):
         happened = _believed(rule, happened, held, model)
     if rule.counts not in ("once", "every"):
-        happened = list({fact.event: fact for fact in happened}.values())
+        latest = {fact.event: fact for fact in happened}
+        happened = happened if len(latest) == len(happened) else sorted(latest.values())
     if rule.silence is not None:
         days = sorted(lead.days)
         happened = [fact for fact in happened if came_back(days, utc_day(fact.at), rule.silence)][-1:]

@@ -20,6 +20,9 @@ from shared.rules.triggers import Cause, fired
 FRESH = DAY
 """An event older than this when it arrives is history: it scores, and alerts nobody."""
 
+LATEST = 253_370_764_800
+"""9999-01-01: what would change later than that has no text, and nobody waits for it."""
+
 STAGE_AFTER = {"accepted": "sql", "contacted": "sql", "rejected": "recycled", "won": "customer", "lost": "lost"}
 """Lifecycle stage by what sales did last."""
 
@@ -57,6 +60,7 @@ def settle(
     own: bool,
     swept: bool = False,
     silent: bool = False,
+    news: frozenset[str] | None = None,
     cause: str = "time",
 ) -> Settlement:
     """
@@ -69,7 +73,8 @@ def settle(
         fresh: An own, recent event of the lead is among what was applied: what it reached may be announced.
         own: An own event of the lead was applied; without one only what was announced before may change aloud.
         swept: Arm the next due instant exactly: it popped, or another playbook armed it.
-        silent: Nothing may be announced: only a new playbook makes the difference.
+        silent: No band and no qualification may be announced: only a new playbook makes the difference.
+        news: Keys of the events just applied, where a new playbook is in force: other causes of triggers are its doing.
         cause: What brought the change, in words, for the history.
     Returns: A settlement whose lead equals the one given when nothing changed.
     """
@@ -87,7 +92,7 @@ def settle(
         band=settled_band(before.band, evaluation.total, model),
         stage=_stage(before, outcome, qualified=qualified),
         qualified=qualified,
-        qualification=before.qualification + (qualified and not before.qualified),
+        qualification=before.qualification + (qualified and not before.qualified and not before.lapse_unsaid),
         playbook=model.bundle,
         triggers={**before.triggers, **{each.rule: each.key for each in causes}},
     )
@@ -101,7 +106,7 @@ def settle(
         stage_aloud=not silent and (fresh or (not own and in_step and told)),
         lapse_aloud=not silent and told,
         owed_aloud=not silent and fresh,
-        trigger_aloud=not silent,
+        news=frozenset() if silent and news is None else news,
         lapsed=not _turned_down(lead, model, now, outcome),
     )
     settled = _told(telling)
@@ -126,7 +131,8 @@ class _Telling:
     lapse_aloud: bool
     owed_aloud: bool
     """A lapse that was settled in silence before may be told now."""
-    trigger_aloud: bool
+    news: frozenset[str] | None
+    """Keys of the events that may be told as causes of triggers; None is any."""
     lapsed: bool
     """Qualification can only have lapsed by itself: sales has neither closed the lead nor sent it back."""
 
@@ -207,12 +213,12 @@ def _announcements(telling: _Telling, causes: tuple[Cause, ...]) -> list[Announc
         detail = {"from_band": known, "to_band": after.band, "reason": _reason(evaluation), **common, **numbers}
         said.append(Announcement("BandChanged", detail, silent=not telling.band_aloud))
     said += _qualification(telling, common)
-    if before.stage != after.stage and after.stage not in ("lead", "mql"):
+    if before.stage != after.stage and after.stage not in ("lead", "mql") and not telling.lapses:
         detail = {"from_stage": before.stage, "to_stage": after.stage, "reason": f"Sales: {after.stage}", **common}
-        said.append(Announcement("StageChanged", detail, silent=not telling.stage_aloud))
+        said.append(Announcement("StageChanged", detail, silent=False))  # somebody did that, whatever else is silent
     for each in causes:
         detail = {"rule": each.rule, "cause_at": instant_text(each.key[0]), "reason": each.label, **common}
-        aloud = telling.trigger_aloud and not each.late
+        aloud = not each.late and (telling.news is None or not telling.news.isdisjoint(each.events))
         said.append(Announcement("RuleTriggered", detail, silent=not aloud, about=each.rule))
     return said
 
@@ -275,7 +281,7 @@ def _due_at(
     """
     held = held if held is not None and held > now else None
     found = next_change_at(lead, model, now, settling_watch(model), until=held, standing=standing)
-    instants = [instant for instant in (found, held) if instant is not None]
+    instants = [instant for instant in (found, held) if instant is not None and instant < LATEST]
     if outcome == "rejected" and _returns_at(lead, model) > now:
         instants.append(_returns_at(lead, model))
     return min(instants, default=None)

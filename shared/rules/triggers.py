@@ -8,18 +8,27 @@ window of the cause before it is over; so one spree is told once, however often 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.instants import DAY
 from shared.lead import Fact, Lead
 from shared.rules.model import EngagementRule, ScoringModel
 from shared.rules.scoring import Evaluation, counting_facts
 
+STALE = DAY
+"""A cause whose newest fact is older than this tells nobody anything: an exclusion lapsed, or a playbook asks anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A new cause: the rule, its words, the (time, event) of its oldest fact; `late` when history alone satisfies it."""
+    """
+    A new cause: the rule, its words, the (time, event) of its oldest fact, and the events of all its facts.
+
+    `late` when history alone satisfies it, or it became a cause long after its facts.
+    """
 
     rule: str
     label: str
     key: tuple[int, str]
+    events: frozenset[str]
     late: bool
 
 
@@ -33,8 +42,10 @@ def fired(lead: Lead, model: ScoringModel, evaluation: Evaluation, now: int) -> 
             continue
         facts = _after(rule, counting_facts(rule, lead, model, now), lead.settled.triggers.get(rule.rule))
         if facts:
-            key = (facts[0].at, facts[0].event)
-            causes.append(Cause(rule.rule, rule.label, key, late=all(fact.late for fact in facts)))
+            since = facts[-1].at + (rule.within if rule.counts == "missing" else 0)
+            late = since < now - STALE or all(fact.late for fact in facts)
+            events = frozenset(fact.event for fact in facts)
+            causes.append(Cause(rule.rule, rule.label, (facts[0].at, facts[0].event), events, late))
     return tuple(causes)
 
 
@@ -42,8 +53,8 @@ def _after(rule: EngagementRule, facts: Sequence[Fact], seen: tuple[int, str] | 
     """
     Return the counting facts of a new cause: those after the window of the cause seen before, if they satisfy the rule.
 
-    A cause without a window or an expiry holds while it counts. Nothing here looks at the clock: a cause that is not new
-    when its last fact comes does not become new by waiting.
+    A cause without a window or an expiry holds for good. Nothing here looks at the clock: a cause that is not new when
+    its last fact comes does not become new by waiting.
     """
     if seen is None:
         return facts
@@ -53,7 +64,6 @@ def _after(rule: EngagementRule, facts: Sequence[Fact], seen: tuple[int, str] | 
     if rule.expires is not None:
         ends.append(seen[0] + rule.expires)
     if not ends:
-        keys = [(fact.at, fact.event) for fact in facts]
-        return facts if seen not in keys and keys[0] > seen else ()
+        return ()
     after = [fact for fact in facts if fact.at >= min(ends)]
     return after if rule.counts != "count" or len(after) >= rule.most else ()

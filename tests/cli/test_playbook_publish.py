@@ -150,20 +150,38 @@ def test_a_walk_that_is_done_has_nothing_to_resume(
     assert stage.messages(stage.resettle_queue_url) == []
 
 
+def test_what_died_before_the_chains_were_put_is_resumed_from_their_beginning(
+    ripen: Ripen, stage: Aws, changed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chains, "start", dies)
+        with pytest.raises(KeyboardInterrupt):
+            publish(ripen, changed(), "--no-wait")
+    ran = ripen("playbook", "publish", "--resume", "--no-wait", "--stage", "dev")
+    assert ran.code == 0
+    assert len(stage.messages(stage.resettle_queue_url)) == 24
+    in_force = playbooks.pointer()
+    assert in_force is not None
+    assert {chain.as_of for chain in chains.chains(in_force.bundle)} == {in_force.published_at}
+
+
 def test_whoever_is_overtaken_is_told(
     ripen: Ripen, stage: Aws, changed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faster = compile_playbook(changed("faster"))
-    start = chains.start
+    put = playbooks.put
 
     def overtaken(*said: Any, **more: Any) -> None:
-        start(*said, **more)
+        put(*said, **more)
         seen = playbooks.pointer()
         assert seen is not None
-        playbooks.put(faster, by="jonas", at=AT)
+        put(faster, by="jonas", at=AT)
         playbooks.move(faster["bundle"], seen=seen.bundle, by="jonas", at=AT)
 
-    monkeypatch.setattr(chains, "start", overtaken)
+    monkeypatch.setattr(playbooks, "put", overtaken)
     ran = publish(ripen, changed(), "--no-wait")
     assert ran.code == 1
     assert "somebody published another playbook meanwhile" in ran.err

@@ -15,10 +15,9 @@ import yaml
 from cli import playbook_publish
 from infra.local.demo.audience import audience
 from infra.local.outputs import Outputs
-from shared import playbook
+from shared import playbook, table
 from shared.aws import chains, playbooks
 from shared.aws.leads import read_entry
-from shared.identity import EMAIL, home
 from shared.instants import instant_text
 from shared.intake.segment import read_batch
 from shared.lead import Lead
@@ -42,7 +41,7 @@ Scoring = dict[str, Any]
 
 @dataclass(frozen=True)
 class Crowd:
-    """A fifth of the demo's audience: the bodies posted, each sent when it was posted, and the addresses they name."""
+    """A quarter of the demo's audience: the bodies posted, each sent when it was posted, and the addresses they name."""
 
     requests: tuple[Json, ...]
     addresses: frozenset[str]
@@ -54,7 +53,7 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def crowd(platform: Platform) -> Crowd:
-    """Post what sixty people did in four weeks: page views with the browser's key, all else with the server's."""
+    """Post what 75 people did in four weeks: page views with the browser's key, all else with the server's."""
     everybody = audience(SEED, int(time.time()))
     some = everybody.people[3::4]
     devices, users = {person.anonymous_id for person in some}, {person.user_id for person in some}
@@ -185,6 +184,9 @@ def test_publishing_does_what_the_comparison_says_and_tells_nobody_before_the_le
     assert Counter(lead.settled.band for lead in after.values()) == bands_after(said)
     assert {lead.settled.playbook for lead in after.values()} == {said["new"]["bundle"]}
     assert everything_heard(platform) == heard
+    assert heard["slack"]
+    assert heard["alerts"]
+    assert heard["enrollments"]
     newly = {each["who"]: each["lead_id"] for each in said["new_mqls"]}
     assert newly
     assert newly.keys() <= crowd.addresses
@@ -200,18 +202,19 @@ def publish(ripen_here: Ripen, new: Path, at: int, monkeypatch: pytest.MonkeyPat
     """Publish and wait until the walk is done. Nothing is under way in the stage, so only its pointers must grow old."""
     monkeypatch.setattr(playbook_publish, "walk_after", lambda _: playbooks.LOOK_EVERY + 1)
     monkeypatch.setattr(playbook_publish, "LOOK_AGAIN", 0.5)
-    asked = ("playbook", "publish", new, "--by", "tests", "--as-of", instant_text(at))
+    asked: tuple[object, ...] = (new, "--by", "tests", "--as-of", instant_text(at))
     bundle = compile_playbook(new)["bundle"]
     if stopped:
-        with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as broken:
             broken.setattr(playbook_publish, "walk_after", _stop)
-            ripen_here(*asked)
+            with pytest.raises(KeyboardInterrupt):
+                ripen_here("playbook", "publish", *asked)
         in_force = playbooks.pointer()
         assert in_force is not None
         assert in_force.bundle == bundle
         assert not any(chain.walked or chain.done for chain in chains.chains(bundle))
-        asked = ("playbook", "publish", "--resume")
-    ran = ripen_here(*asked, "--stage", "local")
+        asked = ("--resume",)
+    ran = ripen_here("playbook", "publish", *asked, "--stage", "local")
     assert (ran.code, ran.err) == (0, "")
     assert f"leads walked and settled by {bundle}" in ran.out
     assert all(chain.done for chain in chains.chains(bundle))
@@ -222,7 +225,7 @@ def _stop(_stage: str) -> int:
 
 
 def leads_of(platform: Platform) -> dict[str, Lead]:
-    found = [read_entry(item) for item in platform.items() if item["SK"] == "LEAD"]
+    found = [read_entry(item) for item in platform.items() if item["SK"] == table.LEAD_SK]
     return {lead.lead_id: lead for lead in found if isinstance(lead, Lead)}
 
 
@@ -246,13 +249,14 @@ def bands_after(said: Json) -> Counter[str]:
 
 
 def everything_heard(platform: Platform) -> dict[str, list[Any]]:
-    """Return all that anybody outside was told: in Slack, by mail, by the topics, on the bus."""
+    """Return all that anybody outside was told, in Slack, by mail, by the topics, on the bus; and who is to be mailed."""
     return {
         "slack": platform.slack_messages(),
         "mails": platform.mails(""),
         "alerts": platform.taken(platform.alerts_queue_url),
         "escalations": platform.taken(platform.escalations_queue_url),
         "bus": platform.taken(platform.bus_queue_url),
+        "enrollments": [item for item in platform.items() if item["SK"].startswith(table.TRACK_PREFIX)],
     }
 
 

@@ -5,16 +5,19 @@ from decimal import Decimal
 
 import pytest
 
+from functions.leads import reading
 from functions.leads.handler import handler
 from functions.score.handler import handler as score
 from shared import table
-from shared.aws import clients
+from shared.aws import clients, timeline
 from shared.aws.items import to_item
+from shared.aws.leads import get_lead
 from shared.identity import home
 from shared.instants import DAY, HOUR, instant_text
 from shared.keys import mint_key
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.functions.test_score import NOW, event, message, records
+from tests.publishing import publish
 
 pytestmark = pytest.mark.usefixtures("playbook")
 
@@ -182,3 +185,53 @@ def test_the_past_looks_like_the_past_in_the_ranking_and_among_recent_events(aws
 @pytest.mark.parametrize("odd", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:59"])
 def test_an_instant_beyond_all_calendars_is_refused(odd, aws: Aws, context: Context):
     assert ask("/v1/leads", context, as_of=odd)[0] == 400
+
+
+def test_the_past_ranks_a_lead_that_has_been_excluded_since(aws: Aws, context: Context, monkeypatch):
+    monkeypatch.setattr(reading, "PAGE", 1)
+    seen = [
+        event(f"e{user}", "Page Viewed", NOW - 3 * DAY, user_id=f"u{user}", properties={"path": "/pricing"})
+        for user in range(3)
+    ]
+    score(records(("m1", message(*seen))), context)
+    staff = event("x", "Identified", NOW, user_id="u0", email="anna@ripen.example")
+    score(records(("m2", message(staff))), context)
+    _, found = ask("/v1/leads", context, as_of=instant_text(NOW - DAY), limit="1")
+    assert found["leads"][0]["score"]["total"] > 0
+    _, found = ask("/v1/leads", context, as_of=instant_text(NOW - DAY), limit="3")
+    assert [lead["score"]["total"] > 0 for lead in found["leads"]] == [True, True, True]
+
+
+def test_of_an_endless_timeline_the_newest_part_is_filed_again(aws: Aws, context: Context, monkeypatch):
+    monkeypatch.setattr(timeline, "MOST", 40)
+    original = clients.dynamodb().get_paginator
+    for part in range(6):
+        views = [
+            event(f"{part}-{number}", "Page Viewed", NOW - (6 - part) * DAY + number, user_id="u",
+                  received_at=NOW - (6 - part) * DAY + 60, properties={"path": "/docs"})
+            for number in range(20)
+        ]  # fmt: skip
+        score(records((f"m{part}", message(*views, received_at=NOW - (6 - part) * DAY + 60))), context)
+
+    def one_item_a_page(name):
+        found = original(name)
+        paginate = found.paginate
+        found.paginate = lambda **asked: paginate(**{**asked, "PaginationConfig": {"PageSize": 1}})
+        return found
+
+    monkeypatch.setattr(clients.dynamodb(), "get_paginator", one_item_a_page)
+
+    def documentation_counts(scoring):
+        (rule,) = (rule for rule in scoring["engagement"] if rule["id"] == "pricing_page")
+        rule["where"] = {"properties": {"path": ["/docs"]}}
+        rule["filing"] = "pricing_page.docs"
+        scoring["filed"] = "docs"
+
+    publish(documentation_counts)
+    score(
+        records(("s", {"schema": 1, "settle": [home("user", "u", IDENTITY_SECRET)], "as_of": instant_text(NOW)})),
+        context,
+    )
+    lead = get_lead(home("user", "u", IDENTITY_SECRET))
+    assert len(lead.facts["pricing_page.docs"]) == 5
+    assert lead.complete_since == NOW - 2 * DAY

@@ -155,7 +155,7 @@ def test_two_people_on_one_browser_keep_what_each_did_in_either_order(aws: Aws, 
 
 
 def test_what_there_is_no_time_for_goes_back_to_the_queue_and_the_rest_is_done(aws: Aws, context: Context):
-    context.remaining_ms = 5_999
+    context.remaining_ms = 2_999
     batch = records(("m1", message(event("e1", "Page Viewed", user_id="u1"))))
     assert handler(batch, context) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert aws.items() == []

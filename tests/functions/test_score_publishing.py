@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.score import writing
 from functions.score.handler import handler
 from functions.score.models import in_force
 from shared.aws import playbooks
@@ -88,6 +89,14 @@ def test_history_that_arrives_late_announces_nothing(one_view: Aws, context: Con
     assert changes(one_view) == before
 
 
+def test_a_copy_of_an_event_we_knew_announces_nothing(one_view: Aws, context: Context):
+    publish(lower_thresholds)
+    handler(settle(), context)
+    before = changes(one_view)
+    handler(records(("m1 again", message(pricing("e1")))), context)
+    assert changes(one_view) == before
+
+
 def test_asked_to_announce_the_job_does(one_view: Aws, context: Context):
     publish(lower_thresholds)
     for _ in range(2):
@@ -127,7 +136,8 @@ def test_a_process_that_has_not_heard_of_the_new_playbook_takes_it_from_the_lead
     handler(settle(), context)
     playbooks._seen.pointer = playbooks.Pointer(old.bundle, "test")  # what this process still believes
     before = changes(one_view)
-    handler(records(("m2", message(event("e2", "Something Else", NOW, user_id="u")))), context)
+    later = event("e2", "Something Else", NOW + 1, user_id="u", received_at=NOW + 1)
+    handler(records(("m2", message(later))), context)
     assert get_lead(U).settled.playbook == newer
     assert get_lead(U).settled.band == "sales_ready"
     assert changes(one_view).count("LeadQualified") == before.count("LeadQualified") + 1
@@ -168,3 +178,82 @@ def test_a_playbook_that_is_nowhere_any_more_does_not_stop_the_new_one(one_view:
     models.model_of.cache_clear()
     assert handler(settle(), context) == {"batchItemFailures": []}
     assert get_lead(U).settled.playbook == newer
+
+
+def sales(name, at=NOW, **properties):
+    return event(f"{name} {at}", name, at, source="system", lead_id=U, received_at=at, properties=properties)
+
+
+def test_what_sales_did_is_told_whatever_else_is_silent(one_view: Aws, context: Context):
+    publish(lower_thresholds)
+    handler(settle(), context)
+    for number, name in enumerate(("Lead Accepted", "Lead Won")):
+        done = message(sales(name, NOW + number, handoff=1), source="system", received_at=NOW + number)
+        handler(records((name, done)), context)
+    assert changes(one_view).count("StageChanged") == 2
+
+
+def test_back_and_forth_between_two_playbooks_is_one_qualification(one_view: Aws, context: Context):
+    handler(records(("m2", message(event("e2", "Demo Requested", NOW, user_id="u")))), context)
+    assert changes(one_view).count("LeadQualified") == 1
+    first = playbooks.pointer().bundle
+    second = publish(raise_thresholds)
+    handler(settle(), context)
+    assert not get_lead(U).settled.qualified
+    playbooks.move(first, seen=second, by="test")
+    playbooks.refresh()
+    handler(settle(NOW + 1), context)
+    handler(records(("m3", message(event("e3", "Something Else", NOW + 2, user_id="u", received_at=NOW + 2)))), context)
+    lead = get_lead(U)
+    assert (lead.settled.qualified, lead.settled.qualification) == (True, 1)
+    assert changes(one_view).count("LeadQualified") == 1
+    assert changes(one_view).count("LeadUnqualified") == 0
+
+
+def test_history_that_joins_leads_settled_by_two_playbooks_is_silent(aws: Aws, context: Context):
+    handler(records(("m1", message(event("e1", "Demo Requested", NOW, user_id="u")))), context)
+    publish(raise_thresholds)
+    other = event("e2", "Identified", NOW - HOUR, user_id=None, email="u@example.com", received_at=NOW)
+    handler(records(("m2", message(other))), context)
+    before = changes(aws)
+    joining = event("e3", "Identified", NOW - 3 * DAY, user_id="u", email="u@example.com")
+    handler(records(("m3", message(joining))), context)
+    assert changes(aws) == before
+
+
+def test_one_lead_that_cannot_be_settled_keeps_no_other_of_its_message_waiting(
+    one_view: Aws, context: Context, monkeypatch
+):
+    handler(
+        records(("m2", message(event("e2", "Page Viewed", NOW, user_id="v", properties={"path": "/pricing"})))), context
+    )
+    newer = publish(lower_thresholds)
+    settled = writing._settled
+
+    def picky(entry, *rest):
+        if entry.lead_id == U:
+            raise ValueError("a value nobody thought of")
+        return settled(entry, *rest)
+
+    monkeypatch.setattr(writing, "_settled", picky)
+    other = home("user", "v", IDENTITY_SECRET)
+    both = records(("settle", {"schema": 1, "settle": [U, other], "as_of": instant_text(NOW)}))
+    assert handler(both, context) == {"batchItemFailures": [{"itemIdentifier": "settle"}]}
+    assert get_lead(other).settled.playbook == newer
+
+
+def test_what_ties_more_than_a_transaction_takes_is_written_in_halves(aws: Aws, context: Context):
+    def every_rule_is_a_trigger(scoring):
+        scoring["triggers"] = [rule["id"] for rule in scoring["engagement"]]
+
+    publish(every_rule_is_a_trigger)
+    did = [("Demo Requested", {}), ("Trial Started", {}), ("Webinar Attended", {"webinar": "w"}), ("Page Viewed", {"path": "/pricing"}),
+           ("Page Viewed", {"path": "/product/x"}), ("Page Viewed", {"path": "/blog/x"}), ("Asset Downloaded", {"kind": "case-study"}),
+           ("Form Submitted", {"form": "demo"}), ("Page Viewed", {"path": "/careers"}), ("Unsubscribed", {})]  # fmt: skip
+    crowd = [
+        event(f"{person}-{number}", name, NOW - person, user_id=f"p{person}", anonymous_id="kiosk", properties=said)
+        for person in range(11)
+        for number, (name, said) in enumerate(did)
+    ]
+    assert handler(records(("m1", message(*crowd))), context) == {"batchItemFailures": []}
+    assert all(get_lead(home("user", f"p{person}", IDENTITY_SECRET)).settled.qualified for person in range(11))

@@ -2,15 +2,18 @@
 
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from infra.local.demo import story, tables
+from infra.local.demo import new_playbook, story, tables
+from infra.local.errors import LocalError
 from shared.instants import DAY, parse_instant
 from shared.mailing import SendRef, confirmation_ref
 from shared.messages.slack_message import SlackMessage, breach_message, handoff_message, warning_message
+from shared.playbook import compile_playbook
 from tests.messages.test_handoff_messages import facts, lead
 
 MONDAY = parse_instant("2026-01-05T00:00:00Z")
@@ -73,3 +76,45 @@ def test_mails_due_wait_for_the_next_sweep_of_the_day(hour: int, swept: int) -> 
 def test_points_are_shown_exactly() -> None:
     shown = {"20.0": "20", "29.899": "29.899", "0.5": "0.5", "100": "100", "-5.0": "-5", "1E+2": "100"}
     assert {text: tables.points(Decimal(text)) for text in shown} == shown
+
+
+def test_the_review_changes_a_weight_a_rule_a_threshold_and_nothing_else(tmp_path: Path) -> None:
+    old, new = compile_playbook()["scoring"], compile_playbook(new_playbook.changed_playbook(tmp_path))["scoring"]
+    assert {part for part in old if old[part] != new[part]} == {"fit", "engagement", "qualification", "filed"}
+    (weight,) = (rule for rule in new["fit"] if rule not in old["fit"])
+    assert (weight["id"], weight["points"]) == ("title_leads", 25_000)
+    (added,) = (rule for rule in new["engagement"] if rule not in old["engagement"])
+    assert (added["id"], added["points"]) == ("product_interest", 5_000)
+    assert {"all": [{"score_at_least": 65_000}, {"rule": "pricing_page"}]} in new["qualification"]["mql"]["any"]
+
+
+def test_a_default_playbook_that_no_longer_says_what_the_review_changes_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_playbook, "EDITS", (("points: 12345", "points: 1"),))
+    with pytest.raises(LocalError, match=r"default\.yaml says 'points: 12345' 0 times"):
+        new_playbook.changed_playbook(tmp_path)
+
+
+def test_the_comparison_is_shown_with_its_reasons() -> None:
+    matrix = printed(
+        tables.matrix_table({"early": {"early": 248, "engaged": 4}, "engaged": {"early": 0, "engaged": 48}})
+    )
+    assert "from early" in matrix
+    assert "248" in matrix
+    line = {"rule": "title_leads", "label": "Director [VP]", "old": Decimal(20), "new": Decimal("25.5")}
+    move = {"who": "ada@x.example", "old": Decimal("50.5"), "new": Decimal(56), "lines": [line]}
+    shown = printed(tables.movers_table([move]))
+    for said in ("ada@x.example", "50.5", "56", "+5.5  Director [VP]"):
+        assert said in shown
+
+
+def test_a_history_says_what_was_told_to_nobody() -> None:
+    change = {
+        "occurred_at": "2026-01-05T12:00:00Z",
+        "type": "RuleTriggered",
+        "rule": "return_visit",
+        "reason": "Came [back]",
+    }
+    shown = [line.split() for line in printed(tables.history_table([{**change, "silent": True}], "")).splitlines()]
+    assert any({"2026-01-05", "RuleTriggered", "return_visit", "no"} <= set(words) for words in shown)

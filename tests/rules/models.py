@@ -303,3 +303,38 @@ def short_days():
         for module in (instants, horizon):
             patch.setattr(module, "DAY", UNITS_A_DAY)
         yield
+
+
+def a_rule(name, points, counts="every", **how):
+    """Return a rule for the event of its name, written by hand for a story."""
+    how = {"most": 9, "a_day": 1, "asset": ("properties", "asset"), "half_life": None, "expires": None, **how}
+    how = {"cap": None, "group": None, "on": frozenset({name}), **how}
+    return EngagementRule(name, f"Did {name}", f"{name}.x", {}, points, counts, **how)
+
+
+def a_model(*rules, **how):
+    plain = {
+        "name": "plain",
+        "bundle": "plain-1",
+        "filed": "plain",
+        "by_event": {rule.rule: (rule,) for rule in rules},
+        "engagement": rules,
+        "fit": (),
+        "groups": {"g": ("Pages", 30_000)},
+        "inactivity": (),
+        "activity": frozenset(rule.rule for rule in rules),
+        "profile": {"role": (("role",),)},
+        "bands": (("sales_ready", 60_000), ("engaged", 25_000), ("early", 0)),
+        "hysteresis": 5000,
+        "grades": (("A", 35_000), ("B", 15_000), ("C", 10_000), ("D", 0)),
+        "levels": ((1, 60_000), (2, 30_000), (3, 10_000)),
+        "refused": frozenset({"machine"}),
+        "mql": {"score_at_least": 60_000},
+        "priority": {"score_at_least": 90_000},
+    }
+    return ScoringModel(**{**plain, **how})
+
+
+def did(name, at, number=0, **how):
+    how = {"user_id": "u", "properties": {"asset": number}, **how}
+    return LeadEvent(f"{name}{number}{at}", name, at, at, "server", **how)

@@ -6,17 +6,30 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.identity import event_key
 from shared.instants import DAY
-from shared.lead import Fact, Lead, LeadEvent, Naming
-from shared.rules.facts import ANSWERS_KEPT, DAYS_KEPT, _after_silence, joined_identities, refiled, selected, united
+from shared.lead import Adjustment, Fact, Lead, LeadEvent, Naming
+from shared.rules.facts import (
+    ANSWERS_KEPT,
+    DAYS_KEPT,
+    _after_silence,
+    came_back,
+    joined_identities,
+    refiled,
+    selected,
+    united,
+)
 from shared.rules.model import EngagementRule, scoring_model
 from shared.rules.scoring import evaluate
 from tests.rules.models import (
     START,
+    a_model,
+    a_rule,
     applied,
     by_event_of,
     cases,
     consistent,
+    did,
     later,
     lead_of,
     lives,
@@ -71,8 +84,10 @@ def test_what_was_dropped_could_not_have_counted(model, events, quiet):
     """Facts dropped one by one are worth what they are when nothing is dropped but by the rule's own reading."""
     events = consistent(events)
     kept = lead_of(events, model)
-    unbounded = tuple(replace(rule, most=10_000, a_day=10_000, silence=None) for rule in model.engagement)
-    everything = lead_of(events, replace(model, engagement=unbounded, by_event=by_event_of(unbounded)))
+    unbounded = tuple(replace(rule, most=10_000, a_day=10_000) for rule in model.engagement)
+    wide = replace(model, engagement=unbounded, by_event=by_event_of(unbounded))
+    object.__setattr__(wide, "after_silence", ())
+    everything = lead_of(events, wide)
     narrow = replace(
         everything,
         facts=_after_silence(
@@ -140,3 +155,200 @@ def test_identities_are_bounded_and_known_ones_stay():
 
 def _rule():
     return EngagementRule("r", "r", "r.x", {}, 1000, "every", 5, 1, ("properties", "asset"), None, None, None, None)
+
+
+PLAIN = a_model(a_rule("view", 10_000), a_rule("demo", 5_000))
+
+
+def test_a_union_keeps_the_latest_of_what_is_no_fact_too():
+    one = Lead("l", asked_at=5, complete_since=9, first_seen=7, filed="", identities={"user#u": Naming("h", 1, 2)})
+    other = Lead(
+        "m", asked_at=6, complete_since=8, first_seen=3, filed="plain", identities={"anon#a": Naming("h", 3, 4)}
+    )
+    for joined in (united(one, other, PLAIN), united(other, one, PLAIN)):
+        assert (joined.asked_at, joined.complete_since, joined.first_seen) == (6, 9, 3)
+        assert joined.identities == {"anon#a": Naming("h", 3, 4), "user#u": Naming("h", 1, 2)}
+        assert joined.filed == "plain"
+    assert united(one, other, PLAIN).lead_id == "l"
+    assert united(one, replace(other, first_seen=0), PLAIN).first_seen == 7
+    assert united(Lead("l"), Lead("m"), PLAIN).first_seen == 0
+
+
+def test_a_union_with_a_lead_filed_otherwise_is_to_be_filed_again():
+    for one, other, filed in (
+        ("", "", ""),
+        ("plain", "old", "old"),
+        ("old", "plain", "old"),
+        ("", "old", "old"),
+        ("old", "", "old"),
+        ("plain", "", "plain"),
+    ):
+        assert united(Lead("l", filed=one), Lead("m", filed=other), PLAIN).filed == filed
+
+
+def test_facts_of_rules_that_are_gone_are_left_behind_by_a_union():
+    other = Lead("m", facts={"gone.x": (Fact(1, "e"),), "view.x": (Fact(2, "f"),)})
+    assert united(Lead("l"), other, PLAIN).facts == {"view.x": (Fact(2, "f"),)}
+
+
+def test_an_identity_is_named_from_its_first_time_to_its_last_and_stays_shared():
+    one, other = {"anon#a": Naming("h", 5, 6)}, {"anon#a": Naming("h", 2, 9, shared=True)}
+    assert joined_identities(one, other) == joined_identities(other, one) == {"anon#a": Naming("h", 2, 9, shared=True)}
+
+
+def test_filing_again_leaves_out_what_turned_out_to_be_others():
+    mine, theirs = did("view", START, traits={"role": "a"}), did("view", START + DAY, 1, traits={"role": "b"})
+    adjusted = replace(theirs, name="Score Adjusted", source="system", event_id="adjusted", properties=SAID)
+    lead = replace(lead_of([mine, theirs, adjusted], PLAIN), filed="plain")
+    others = frozenset({event_key(theirs.event_id), event_key("adjusted")})
+    again = refiled(lead, [mine], others, PLAIN)
+    assert said(again)[:2] == said(lead_of([mine], PLAIN))[:2]
+    assert (again.value("role"), again.adjustments) == ("a", ())
+    kept = refiled(lead, [mine], frozenset(), PLAIN)
+    assert (len(kept.facts["view.x"]), kept.days, len(kept.adjustments)) == (2, lead.days, 1)
+
+
+def test_filed_again_by_other_rules_the_past_is_complete_from_the_oldest_event_the_timeline_holds():
+    old, new = did("view", START), did("view", START + 9 * DAY, 1)
+    lead = replace(lead_of([old, new], PLAIN), filed="old")
+    assert refiled(lead, [new], frozenset(), PLAIN).complete_since == START + 9 * DAY
+    assert refiled(lead, [old, new], frozenset(), PLAIN).complete_since == 0
+    assert refiled(lead, [], frozenset(), PLAIN).complete_since == lead.newest_at + 1
+    assert refiled(replace(lead, filed="plain"), [new], frozenset(), PLAIN).complete_since == 0
+    assert refiled(replace(lead, filed=""), [new], frozenset(), PLAIN).complete_since == 0
+    assert refiled(replace(lead, complete_since=5), [old, new], frozenset(), PLAIN).complete_since == 5
+    assert refiled(lead, [new], frozenset(), PLAIN).filed == "plain"
+    assert refiled(lead, [new], frozenset(), PLAIN).days == {START // DAY, START // DAY + 9}
+
+
+def test_from_the_first_day_the_timeline_is_whole_active_days_are_counted_again():
+    before, first, second = (did("view", START + day * DAY, day) for day in (0, 1, 2))
+    lead = replace(lead_of([before, first, second], PLAIN), filed="old")
+    quiet = replace(PLAIN, activity=frozenset(), filed="new")
+    assert refiled(lead, [first, second], frozenset(), quiet).days == {START // DAY}
+    assert refiled(lead, [], frozenset(), quiet).days == lead.days
+    assert refiled(lead, [before, first, second], frozenset(), quiet).days == frozenset()
+
+
+def test_by_another_playbook_the_profile_is_read_again_and_what_no_path_fills_stays():
+    event = did("view", START, traits={"role": "a"}, email="x@firm.example")
+    sold = LeadEvent("s", "Lead Won", START, START, "system", user_id="u")
+    lead = replace(lead_of([event, sold], PLAIN), filed="old")
+    silent = replace(PLAIN, profile={}, filed="new")
+    again = refiled(lead, [event], frozenset(), silent)
+    assert set(again.profile) == {"email", "address", "sales"}
+    assert set(refiled(replace(lead, filed="new"), [event], frozenset(), silent).profile) == {*again.profile, "role"}
+
+
+SAID = {"points": 12.5, "by": "ann", "reason": "met at a fair"}
+
+
+def adjusted(number, **said):
+    properties = {**SAID, **said}
+    return LeadEvent(f"a{number}", "Score Adjusted", START + number, START + number, "system", properties=properties)
+
+
+def test_points_by_hand_are_kept_as_said_and_the_newest_ten_of_them():
+    lead = lead_of([adjusted(1, until="2030-01-01T00:00:00Z", by="b" * 99, reason="r" * 999)], PLAIN)
+    key = event_key("a1")
+    assert lead.adjustments == (Adjustment(START + 1, key, 12_500, "b" * 60, "r" * 120, 1_893_456_000),)
+    assert lead_of([adjusted(2)], PLAIN).adjustments[0].until == 0
+    assert lead_of([replace(adjusted(3), source="server")], PLAIN).adjustments == ()
+    many = lead_of([adjusted(number) for number in range(12)], PLAIN).adjustments
+    assert [each.at - START for each in many] == list(range(2, 12))
+
+
+def test_of_copies_of_an_adjustment_the_latest_counts():
+    copies = [adjusted(1), replace(adjusted(1), occurred_at=START + 5, properties={**SAID, "points": -3})]
+    for events in (copies, copies[::-1]):
+        assert [(each.at, each.points) for each in lead_of(events, PLAIN).adjustments] == [(START + 5, -3_000)]
+
+
+def test_a_fact_is_late_when_it_comes_more_than_a_day_after_and_a_punctual_copy_heals_it():
+    late = replace(did("view", START), received_at=START + DAY + 1)
+    punctual = replace(late, received_at=START + DAY)
+    assert lead_of([late], PLAIN).facts["view.x"][0].late
+    assert not lead_of([punctual], PLAIN).facts["view.x"][0].late
+    for events in ([late, punctual], [punctual, late]):
+        (fact,) = lead_of(events, PLAIN).facts["view.x"]
+        assert not fact.late
+
+
+def test_what_a_profile_keeps_is_bounded_and_plain():
+    def kept(name, value):
+        model = replace(PLAIN, profile={name: ((name,),)})
+        return lead_of([did("view", START, traits={name: value})], model).value(name)
+
+    assert kept("role", " a \n b ") == "a b"
+    assert kept("role", "x" * 500) == "x" * 120
+    assert (kept("role", ""), kept("role", "  "), kept("role", None), kept("role", {"a": 1})) == (None,) * 4
+    assert (kept("role", True), kept("role", 7.9), kept("role", 10**12), kept("role", -(10**12) + 1)) == (
+        True,
+        7,
+        None,
+        -(10**12) + 1,
+    )
+    assert kept("stack", ["a ", 1, "", "b" * 50]) == ["a", "b" * 40]
+    assert kept("stack", [str(number) for number in range(20)]) == [str(number) for number in range(10)]
+    assert kept("stack", [1, " "]) is None
+    words = ("1,200", "50-99", "500+", "many", "1234567890", "٣")
+    assert [kept("employees", word) for word in words] == [1_200, 50, 500, None, None, None]
+
+
+def test_of_two_values_the_proven_stays_the_later_proven_and_the_earlier_unproven():
+    def says(role, at, source, received_at=None):
+        event = did("view", at, traits={"role": role})
+        return replace(event, event_id=role, source=source, received_at=at if received_at is None else received_at)
+
+    early, late = says("early", START, "server"), says("late", START + 9, "server")
+    first, second = says("first", START + 50, "public", START + 20), says("second", START, "public", START + 30)
+    for events, role in (
+        ([early, late], "late"),
+        ([first, second], "first"),
+        ([early, first], "early"),
+        ([early, late, first, second], "late"),
+    ):
+        assert lead_of(events, PLAIN).value("role") == lead_of(events[::-1], PLAIN).value("role") == role
+
+
+def test_touches_are_kept_only_where_a_playbook_looks_at_them():
+    tagged = did("view", START, context={"campaign": {"source": "Partner", "medium": "CPC", "name": "n" * 99}})
+    later_on = did(
+        "view", START + 5, 1, context={"page": {"referrer": "https://www.other.example/a", "url": "https://x.example"}}
+    )
+    keeping = replace(PLAIN, touches=True)
+    lead = lead_of([tagged, later_on], keeping)
+    assert lead.value("first_touch") == {"source": "partner", "medium": "cpc", "campaign": "n" * 40}
+    assert lead.value("last_touch") == {"source": "other.example", "medium": "referral"}
+    assert "first_touch" not in lead_of([tagged, later_on], PLAIN).profile
+
+
+def test_what_sales_did_is_believed_of_our_own_events_only():
+    sold = LeadEvent("s", "Lead Rejected", START, START, "system", user_id="u", properties={"reason_code": "timing"})
+    assert lead_of([sold], PLAIN).value("sales") == {"outcome": "rejected", "reason": "timing"}
+    assert lead_of([replace(sold, source="server")], PLAIN).value("sales") is None
+
+
+def test_a_machine_s_activity_and_what_is_no_activity_make_no_active_day():
+    model = replace(PLAIN, activity=frozenset({"view"}))
+    assert lead_of([did("view", START, verdict="machine"), did("demo", START)], model).days == frozenset()
+    assert lead_of([did("view", START)], model).days == {START // DAY}
+
+
+def test_an_asset_is_found_along_its_path_and_a_rule_without_one_has_none():
+    deep = replace(a_rule("view", 1, "per_asset"), asset=("properties", "page", "path"))
+    events = [
+        did("view", START, properties={"page": {"path": "/a"}}),
+        did("view", START + 1, 1, properties={"page": "x"}),
+    ]
+    facts = lead_of(events, a_model(deep)).facts["view.x"]
+    assert [fact.asset for fact in facts] == [event_key("/a"), event_key("None")]
+    flat = replace(deep, asset=())
+    assert [fact.asset for fact in lead_of(events[:1], a_model(flat)).facts["view.x"]] == [""]
+
+
+def test_coming_back_is_judged_by_the_last_active_day_before():
+    assert came_back([10, 20], 10, 5) is None
+    assert came_back([10, 20], 20, 9) is True
+    assert came_back([10, 20], 20, 10) is False
+    assert came_back([10, 20, 30], 25, 4) is True

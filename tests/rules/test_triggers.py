@@ -8,7 +8,7 @@ from shared.instants import DAY, HOUR
 from shared.lead import Lead, LeadEvent
 from shared.rules.facts import apply_event
 from shared.rules.horizon import next_change_at, settling_watch
-from shared.rules.model import scoring_model
+from shared.rules.model import Exclusion, scoring_model
 from shared.rules.scoring import evaluate
 from shared.rules.settling import settle
 
@@ -125,3 +125,40 @@ def test_who_is_excluded_triggers_nothing(playbook):
     story.lead = apply_event(story.lead, staff, model, address="hash")
     views(story, 1, 2, 3)
     assert story.told == []
+
+
+def trigger_by(model, rule_id, **said):
+    """The model with this one rule changed, as its only trigger."""
+    rules = {rule.rule: replace(rule, **said) if rule.rule == rule_id else rule for rule in model.engagement}
+    by_event = {name: tuple(rules[rule.rule] for rule in named) for name, named in model.by_event.items()}
+    return replace(model, engagement=tuple(rules.values()), by_event=by_event, triggers=frozenset({rule_id}))
+
+
+@pytest.mark.parametrize(
+    "rule", [{"rule_id": "demo_request"}, {"rule_id": "pricing_page", "most": 3}, {"rule_id": "product_page"}]
+)
+def test_a_trigger_without_a_window_is_told_once_for_good(model, rule):
+    story = Story(trigger_by(model, **rule))
+    for number in range(8):
+        at = START + number * DAY
+        story.does("Demo Requested", at)
+        story.does("Page Viewed", at + 1, path="/pricing")
+        story.does("Page Viewed", at + 2, path=f"/product/{number % 3}")
+    assert [told for told, _ in story.told] == [rule["rule_id"]]
+
+
+def test_a_cause_that_an_exclusion_hid_is_stale_when_the_exclusion_lapses(model):
+    hidden = Exclusion("busy", "Busy", {}, by_rule="careers_page")
+    story = Story(replace(model, exclusions=(hidden,)))
+    story.does("Page Viewed", START + DAY, path="/careers")
+    views(story, 1, 2, 3)
+    story.settles(START + 200 * DAY, swept=True)  # the careers page expires after 180 days
+    assert story.told == []
+
+
+def test_under_a_new_playbook_only_what_just_happened_is_told_as_a_cause(model):
+    story = Story(replace(model, triggers=frozenset()))
+    views(story, 1, 2, 3)
+    story.model = model
+    story.settles(START + 3 * DAY + 60, fresh=True, own=True, news=frozenset())
+    assert (story.told, [rule for rule, _ in story.silent]) == ([], ["pricing_spree"])

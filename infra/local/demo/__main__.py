@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.local import aws_calls
-from infra.local.demo import story, tables
+from infra.local.demo import new_playbook, story, tables
 from infra.local.demo.audience import SEED, audience
 from infra.local.demo.deployed import Deployed
 from infra.local.down import down
@@ -58,6 +58,9 @@ def demo(folder: Path, *, seed: int, console: Console) -> bool:
     story.show_cooling(show, best, end, now)
     story.show_breaches(show)
     unchanged = story.send_again(show, end)
+    if unchanged:
+        new_playbook.adjust_by_hand(show, end)
+        new_playbook.change_the_playbook(show, end)
     console.print(tables.calls_table(aws_calls.count(folder, since=counted_from)))
     _say_what_next(outputs, console)
     return unchanged

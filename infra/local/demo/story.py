@@ -241,16 +241,16 @@ def send_again(show: Show, as_of: int) -> bool:
     """Send the whole file once more. Returns whether no score, alert or mail came of it."""
     stage = show.stage
     with show.doing(f"all {len(show.audience.calls):,} calls a second time"):
-        before, seen = stage.scores(as_of), _heard(stage)
+        before, seen = stage.scores(as_of), heard(stage)
         _send(show, show.audience.calls, "the second time")
-        after, heard = stage.scores(as_of), _heard(stage)
+        after, now_heard = stage.scores(as_of), heard(stage)
     changed = sorted(lead_id for lead_id in before.keys() | after.keys() if before.get(lead_id) != after.get(lead_id))
     for lead_id in changed[:10]:
         told: list[Any] = [None if side.get(lead_id) is None else side[lead_id]["total"] for side in (before, after)]
         show.console.print(f"  [red]{lead_id}[/] had {told[0]} points and has {told[1]}")
-    if heard != seen:
-        show.console.print(f"  [red]alerts and mails were {seen} and are {heard}[/]")
-    if changed or heard != seen:
+    if now_heard != seen:
+        show.console.print(f"  [red]alerts and mails were {seen} and are {now_heard}[/]")
+    if changed or now_heard != seen:
         return False
     show.console.print(
         f"  {len(after)} leads compared line by line: no score changed; nobody was alerted or mailed again\n"
@@ -258,5 +258,6 @@ def send_again(show: Show, as_of: int) -> bool:
     return True
 
 
-def _heard(stage: Deployed) -> tuple[int, int]:
+def heard(stage: Deployed) -> tuple[int, int]:
+    """Return how many messages are in Slack, and how many mails in the inbox."""
     return len(stage.slack()), len(stage.mails())

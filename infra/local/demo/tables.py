@@ -154,6 +154,60 @@ def breaches_table(rows: Sequence[Sequence[str]]) -> Table:
     return made
 
 
+def history_table(changes: Sequence[Json], title: str) -> Table:
+    """Return what was settled of a lead, the oldest first."""
+    made = Table(title=title, title_justify="left")
+    for column in ("When", "What", "Why", "Told"):
+        made.add_column(column)
+    for change in changes:
+        into = change.get("to_band") or change.get("to_stage") or change.get("rule") or ""
+        made.add_row(
+            f"{change['occurred_at']:.10}",
+            f"{change['type']} [dim]{into}[/]",
+            escape(str(change.get("reason", ""))),
+            "no" if change["silent"] else "yes",
+        )
+    return made
+
+
+def matrix_table(bands: Mapping[str, Mapping[str, int]]) -> Table:
+    """Return how many leads go from which settled band to which."""
+    made = Table(title="What the new playbook would do", title_justify="left")
+    made.add_column("Settled band")
+    for band in bands:
+        made.add_column(f"to {band}", justify="right")
+    for band, row in bands.items():
+        made.add_row(f"from {band}", *(str(count) if count else "" for count in row.values()))
+    return made
+
+
+def movers_table(moves: Sequence[Json]) -> Table:
+    """Return who gains or loses most, and by which lines."""
+    made = Table(title="Biggest movers", title_justify="left")
+    for column in ("Lead", "Old", "New", "Why"):
+        made.add_column(column, justify="right" if column in ("Old", "New") else "left")
+    for move in moves:
+        why = [f"{signed(line['new'] - line['old'])}  {escape(line['label'])}" for line in move["lines"]]
+        made.add_row(escape(move["who"]), points(move["old"]), points(move["new"]), "\n".join(why))
+    return made
+
+
+def promoted_table(leads: Sequence[Json], title: str) -> Table:
+    made = Table(title=title, title_justify="left")
+    for column in ("Lead", "Points", "Band", "Stage", "Announced"):
+        made.add_column(column, justify="right" if column == "Points" else "left")
+    for lead in leads:
+        settled = lead["settled"]
+        made.add_row(
+            escape(f"{lead['name']}, {lead['company']}"),
+            points(lead["score"]["total"]),
+            settled["band"],
+            settled["stage"],
+            "not yet" if settled["unannounced"] else "yes",
+        )
+    return made
+
+
 def calls_table(counted: Mapping[str, Counter[str]]) -> Table:
     made = Table(title="AWS calls", title_justify="left", show_footer=True)
     total = sum(sum(calls.values()) for calls in counted.values())
