@@ -85,8 +85,6 @@ def settle(
     outcome = (lead.value("sales") or {}).get("outcome")
     qualified = _qualifies(lead, evaluation, model, now, outcome)
     causes = fired(lead, model, evaluation, now)
-    in_step = before.announced_band == before.band
-    told = not before.qualified or before.announced_qualification == before.qualification
     after = replace(
         before,
         band=settled_band(before.band, evaluation.total, model),
@@ -102,11 +100,7 @@ def settle(
         evaluation=evaluation,
         model=model,
         cause=cause,
-        band_aloud=not silent and (fresh or (not own and in_step)),
-        stage_aloud=not silent and (fresh or (not own and in_step and told)),
-        lapse_aloud=not silent and told,
-        owed_aloud=not silent and fresh,
-        news=frozenset() if silent and news is None else news,
+        aloud=_aloud(before, fresh=fresh, own=own, silent=silent, news=news),
         lapsed=not _turned_down(lead, model, now, outcome),
     )
     settled = _told(telling)
@@ -118,6 +112,30 @@ def settle(
 
 
 @dataclass(frozen=True, slots=True)
+class _Aloud:
+    """What may be told: a band, a stage, that MQL lapsed, that it had lapsed in silence before, causes of triggers."""
+
+    band: bool
+    stage: bool
+    lapse: bool
+    owed: bool
+    news: frozenset[str] | None
+    """Keys of the events that may be told as causes of triggers; None is any."""
+
+
+def _aloud(before: Settled, *, fresh: bool, own: bool, silent: bool, news: frozenset[str] | None) -> _Aloud:
+    in_step = before.announced_band == before.band
+    told = not before.qualified or before.announced_qualification == before.qualification
+    return _Aloud(
+        band=not silent and (fresh or (not own and in_step)),
+        stage=not silent and (fresh or (not own and in_step and told)),
+        lapse=not silent and told,
+        owed=not silent and fresh,
+        news=frozenset() if silent and news is None else news,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Telling:
     """What was settled before and after, and how loudly the difference may be told."""
 
@@ -126,13 +144,7 @@ class _Telling:
     evaluation: Evaluation
     model: ScoringModel
     cause: str
-    band_aloud: bool
-    stage_aloud: bool
-    lapse_aloud: bool
-    owed_aloud: bool
-    """A lapse that was settled in silence before may be told now."""
-    news: frozenset[str] | None
-    """Keys of the events that may be told as causes of triggers; None is any."""
+    aloud: _Aloud
     lapsed: bool
     """Qualification can only have lapsed by itself: sales has neither closed the lead nor sent it back."""
 
@@ -145,14 +157,14 @@ def _told(telling: _Telling) -> Settled:
     """Return what is settled with what the bus will have been told of it."""
     after = telling.after
     told = telling.before.announced_qualification == telling.before.qualification
-    unsaid = after.lapse_unsaid or (telling.lapses and told and not telling.lapse_aloud)
+    unsaid = after.lapse_unsaid or (telling.lapses and told and not telling.aloud.lapse)
     return replace(
         after,
-        announced_band=after.band if telling.band_aloud else after.announced_band,
+        announced_band=after.band if telling.aloud.band else after.announced_band,
         announced_qualification=(
-            after.qualification if telling.stage_aloud and after.qualified else after.announced_qualification
+            after.qualification if telling.aloud.stage and after.qualified else after.announced_qualification
         ),
-        lapse_unsaid=unsaid and not after.qualified and not telling.owed_aloud,
+        lapse_unsaid=unsaid and not after.qualified and not telling.aloud.owed,
     )
 
 
@@ -207,32 +219,32 @@ def _announcements(telling: _Telling, causes: tuple[Cause, ...]) -> list[Announc
     said: list[Announcement] = []
     before, after, evaluation = telling.before, telling.after, telling.evaluation
     common = {"playbook": telling.model.bundle, "cause": telling.cause}
-    known = before.announced_band if telling.band_aloud else before.band
+    known = before.announced_band if telling.aloud.band else before.band
     if known != after.band:
         numbers = {"total": evaluation.total, "grade": evaluation.grade, "level": evaluation.level}
         detail = {"from_band": known, "to_band": after.band, "reason": _reason(evaluation), **common, **numbers}
-        said.append(Announcement("BandChanged", detail, silent=not telling.band_aloud))
+        said.append(Announcement("BandChanged", detail, silent=not telling.aloud.band))
     said += _qualification(telling, common)
     if before.stage != after.stage and after.stage not in ("lead", "mql") and not telling.lapses:
         detail = {"from_stage": before.stage, "to_stage": after.stage, "reason": f"Sales: {after.stage}", **common}
         said.append(Announcement("StageChanged", detail, silent=False))  # somebody did that, whatever else is silent
     for each in causes:
         detail = {"rule": each.rule, "cause_at": instant_text(each.key[0]), "reason": each.label, **common}
-        aloud = not each.late and (telling.news is None or not telling.news.isdisjoint(each.events))
+        aloud = not each.late and (telling.aloud.news is None or not telling.aloud.news.isdisjoint(each.events))
         said.append(Announcement("RuleTriggered", detail, silent=not aloud, about=each.rule))
     return said
 
 
 def _qualification(telling: _Telling, common: Mapping[str, Any]) -> list[Announcement]:
     before, after = telling.before, telling.after
-    announces = telling.stage_aloud and before.announced_qualification != after.qualification
+    announces = telling.aloud.stage and before.announced_qualification != after.qualification
     if after.qualified and (announces or not before.qualified):
         detail = {**_qualified_detail(telling), **common}
         return [Announcement("LeadQualified", detail, silent=not announces)]
-    owed = before.lapse_unsaid and telling.owed_aloud
+    owed = before.lapse_unsaid and telling.aloud.owed and telling.lapsed
     if not after.qualified and (telling.lapses or owed):
         detail = {"qualification": before.qualification, "reason": _reason(telling.evaluation), **common}
-        return [Announcement("LeadUnqualified", detail, silent=not (owed or telling.lapse_aloud))]
+        return [Announcement("LeadUnqualified", detail, silent=not (owed or telling.aloud.lapse))]
     return []
 
 
