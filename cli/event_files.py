@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from shared.errors import InvalidInputError, RipenError
-from shared.instants import parse_instant
-from shared.intake.fields import moment
+from shared.intake.fields import mapping, moment, text_of
 from shared.intake.segment import Intake, Rejection, read_batch
-from shared.lead import LeadEvent
+from shared.intake.values import plain, storable
+from shared.lead import LeadEvent, Source, Verdict
 from shared.rules.people import named
 
 _OF_A_CALL = frozenset({"type", "messageId", "event"})
@@ -43,13 +43,13 @@ def read_events(file: str) -> EventFile:
         EventsError: A line is no event.
         OSError: There is no such file.
     """
-    lines = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    name = "standard input" if file == "-" else file
     events: list[LeadEvent] = []
     refused: list[str] = []
-    for number, line in enumerate(lines.split("\n"), start=1):
+    for number, line in enumerate(_text(file, name).split("\n"), start=1):
         if not line.strip():
             continue
-        place = f"{file}:{number}"
+        place = f"{name}:{number}"
         try:
             said = _object(line)
             if "batch" in said:
@@ -64,26 +64,76 @@ def read_events(file: str) -> EventFile:
             raise EventsError(f"{place}: {error.args[0]} is missing") from error
         except InvalidInputError as error:
             raise EventsError(f"{place}: {error.field} {error.problem}") from error
-        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        except ValueError as error:
             raise EventsError(f"{place}: {error}") from error
     return EventFile(tuple(events), tuple(refused))
 
 
+def _text(file: str, name: str) -> str:
+    said = sys.stdin.read().encode(errors="surrogateescape") if file == "-" else Path(file).read_bytes()
+    try:
+        return said.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = said[: error.start].count(b"\n") + 1
+        raise EventsError(f"{name}:{line}: is no text in UTF-8; save the file as UTF-8") from error
+
+
 def _object(line: str) -> dict[str, Any]:
-    said = json.loads(line)
+    try:
+        said = json.loads(line)
+    except json.JSONDecodeError as error:
+        problem = f"is no JSON in column {error.colno} ({error.msg}); write one JSON object a line"
+        raise InvalidInputError("the line", problem) from error
+    except (ValueError, RecursionError) as error:
+        problem = "is nested too deep or has a number of thousands of digits; write what a stage would take"
+        raise InvalidInputError("the line", problem) from error
     if not isinstance(said, dict):
-        raise TypeError("a line must be a JSON object")
+        raise ValueError("a line must be a JSON object")  # noqa: TRY004 - a mistake in the file
     return said
 
 
 def _lead_events(said: Mapping[str, Any]) -> Iterator[LeadEvent]:
     """Read a queue message, or an event that may say its source and receive time itself."""
-    for event in said.get("events", [said]):
-        received_at = said.get("received_at") or event["occurred_at"]
-        read = LeadEvent.from_json(event, source=said.get("source", "server"), received_at=parse_instant(received_at))
-        if not named(read):
-            raise ValueError("the event names nobody: give email, user_id or anonymous_id")
-        yield read
+    events = said.get("events", [said])
+    if not isinstance(events, list):
+        raise InvalidInputError("events", "must be a list of events")
+    source: Source = said.get("source", "server")
+    if source not in get_args(Source):
+        raise InvalidInputError("source", f"must be one of {', '.join(get_args(Source))}")
+    received_at = moment(said.get("received_at"), "received_at")
+    for number, event in enumerate(events):
+        within = f"events[{number}]" if "events" in said else ""
+        if not isinstance(event, dict):
+            raise InvalidInputError(within, "must be an object")
+        try:
+            yield _lead_event(event, source, received_at)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{within}.{error.field}".lstrip("."), error.problem) from error
+
+
+def _lead_event(said: Mapping[str, Any], source: Source, received_at: int | None) -> LeadEvent:
+    """Read one lead event. Raises InvalidInputError when a stage could not take it."""
+    for field in ("event_id", "name"):
+        if said.get(field) is not None and text_of(said[field]) is None:
+            raise InvalidInputError(field, "must be text")
+    for field in ("email", "user_id", "anonymous_id", "lead_id"):
+        who = said.get(field)
+        if not isinstance(who, str | None):
+            raise InvalidInputError(field, 'must be text: write it in quotes, as in "u-42"')
+        if who is not None and storable(who) != who:
+            raise InvalidInputError(field, "holds half a character (a lone surrogate): write the whole one")
+    if said.get("verdict", "human") not in get_args(Verdict):
+        raise InvalidInputError("verdict", f"must be one of {', '.join(get_args(Verdict))}")
+    occurred_at = moment(said["occurred_at"], "occurred_at")
+    if occurred_at is None:
+        raise InvalidInputError("occurred_at", "must be an ISO 8601 time such as 2026-01-05T09:00:00Z")
+    values = {field: plain(mapping(said.get(field), field), (field,)) for field in ("properties", "traits", "context")}
+    read = LeadEvent.from_json(
+        {**said, **values}, source=source, received_at=occurred_at if received_at is None else received_at
+    )
+    if not named(read):
+        raise InvalidInputError("the event", "names nobody: give email, user_id or anonymous_id")
+    return read
 
 
 def _call(said: Mapping[str, Any]) -> LeadEvent:

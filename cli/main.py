@@ -11,7 +11,8 @@ from rich.console import Console
 from cli import keys, leads, offline, playbook_diff, playbook_publish, playbooks, sweeps
 from shared.errors import NaiveTimeError, RipenError
 from shared.instants import parse_instant
-from shared.playbook import DEFAULT, PlaybookError
+from shared.playbook import DEFAULT
+from shared.playbook_problems import PlaybookError
 from shared.playbook_types import Span
 from shared.rules.model import BANDS
 
@@ -78,7 +79,9 @@ def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description=f"Score a file of events with the rules that the functions run. {_EVENT_LINES}",
     )
     command.add_argument("events", metavar="EVENTS.jsonl", help="one JSON object a line; - reads standard input")
-    command.add_argument("--playbook", type=Path, default=DEFAULT, help="the playbook to score by (the default one)")
+    command.add_argument(
+        "--playbook", type=Path, default=DEFAULT, metavar="FILE", help="a file, or the name of a preset (default)"
+    )
     command.add_argument("--as-of", type=_instant, metavar="TIME", help="the instant to score at (the newest event's)")
     _add_json(command)
     command.set_defaults(command=offline.score)
@@ -136,15 +139,20 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_playbook(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser("playbook", help="check or print a playbook")
+    command = commands.add_parser("playbook", help="check, show, compare or publish a playbook")
     actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check = actions.add_parser("check", help="tell whether a playbook can be used, and what is wrong in which line")
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="a file, or the name of a preset")
     check.add_argument("--strict", action="store_true", help="end with 1 when it is unsigned or its review is overdue")
     check.set_defaults(command=playbooks.check)
-    show = actions.add_parser("show", help="print what a playbook says about points, bands and qualification")
+    show = actions.add_parser("show", help="print what a playbook says, in words")
     show.add_argument(
-        "file", type=Path, nargs="?", default=DEFAULT, metavar="FILE", help="the default one when not named"
+        "file",
+        type=Path,
+        nargs="?",
+        default=DEFAULT,
+        metavar="FILE",
+        help="a file, or the name of a preset (the default one)",
     )
     show.set_defaults(command=playbooks.show)
     schema = actions.add_parser("schema", help="print the JSON Schema of a playbook, for editors")
@@ -160,8 +168,10 @@ def _add_diff(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         description="Settle every lead under OLD and then under NEW, as publishing NEW would, and tell who moves. The "
         f"leads are those of a stage, or what a stage that runs OLD would make of a file of events. {_EVENT_LINES}",
     )
-    command.add_argument("old", metavar="OLD", help="a playbook, or `current`: the one that the stage runs")
-    command.add_argument("new", type=Path, metavar="NEW", help="the playbook to compare with it")
+    command.add_argument(
+        "old", metavar="OLD", help="a file, the name of a preset, or `current`: the one that the stage runs"
+    )
+    command.add_argument("new", type=Path, metavar="NEW", help="the one to compare with it")
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--events", metavar="EVENTS.jsonl", help="one JSON object a line; - reads standard input")
     source.add_argument("--stage", help="local, dev, staging or prod; it is only read")

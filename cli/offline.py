@@ -8,7 +8,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +15,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.event_files import EventsError, read_events
-from cli.text import points, signed
+from cli.playbook_files import compiled
+from cli.text import of_milli, points, signed
 from shared.instants import instant_text
 from shared.lead import Lead
-from shared.playbook import compile_playbook
 from shared.rules.model import scoring_model
 from shared.rules.past import as_it_stood
 from shared.rules.replay import Replay, gathered
@@ -35,13 +34,17 @@ def score(asked: argparse.Namespace, console: Console) -> None:
     Print the score of every lead in the file, the highest first.
 
     Raises:
-        EventsError: A line is no event, or there is none.
+        EventsError: A line is no event, or there is none by then.
+        PlaybookError: The playbook cannot be used.
     """
-    model = scoring_model(compile_playbook(asked.playbook))
+    model = scoring_model(compiled(asked.playbook))
     said = read_events(asked.events)
     tell_refused(said.refused)
     if not said.events:
         raise EventsError(f"{asked.events}: there is no event in it")
+    first = min(event.occurred_at for event in said.events)
+    if asked.as_of is not None and asked.as_of < first:
+        raise EventsError(nobody_yet(asked.events, asked.as_of, first))
     as_of = asked.as_of if asked.as_of is not None else max(event.occurred_at for event in said.events)
     replay = gathered(said.events, model, NAMING_KEY)
     evaluated = [
@@ -64,6 +67,14 @@ def _at(lead: Lead, replay: Replay, as_of: int) -> Lead | None:
     if as_of >= lead.newest_at:
         return lead
     return as_it_stood(lead, replay.past(lead)[0], replay.model, as_of)
+
+
+def nobody_yet(file: str, as_of: int, first: int) -> str:
+    """Return why there is nothing to tell of an instant before the first event."""
+    return (
+        f"{file}: nobody had done anything by {instant_text(as_of)}; the first event is of {instant_text(first)}: "
+        "write a later --as-of"
+    )
 
 
 def tell_refused(refused: Sequence[str]) -> None:
@@ -92,12 +103,8 @@ def _table(lead: Lead, evaluation: Evaluation) -> Table:
     table.add_column("What counts", footer="Total")
     table.add_column("Facts", justify="right")
     table.add_column("When new", justify="right")
-    table.add_column("Points", justify="right", footer=points(_points(evaluation.total)))
+    table.add_column("Points", justify="right", footer=points(of_milli(evaluation.total)))
     for line in evaluation.lines:
-        new = "" if line.decayed_from is None else signed(_points(line.decayed_from))
-        table.add_row(escape(line.label), str(line.facts) if line.facts else "", new, signed(_points(line.points)))
+        new = "" if line.decayed_from is None else signed(of_milli(line.decayed_from))
+        table.add_row(escape(line.label), str(line.facts) if line.facts else "", new, signed(of_milli(line.points)))
     return table
-
-
-def _points(milli_points: int) -> Decimal:
-    return Decimal(milli_points) / 1000

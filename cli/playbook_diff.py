@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.event_files import EventsError, read_events
-from cli.offline import NAMING_KEY, print_json, tell_refused, who
+from cli.offline import NAMING_KEY, nobody_yet, print_json, tell_refused, who
+from cli.playbook_files import compiled
 from cli.playbook_parts import Change, changes
 from cli.stage import Stage
-from cli.text import points, signed
+from cli.text import of_milli, points, signed
 from shared.aws import lead_walk, playbooks
 from shared.errors import RipenError
 from shared.instants import instant_text
 from shared.lead import Lead
-from shared.playbook import PlaybookError, compile_playbook
 from shared.rules.attribution import share
 from shared.rules.facts import refiled
 from shared.rules.model import BANDS, ScoringModel, scoring_model
@@ -159,10 +158,7 @@ def _document(named: str | Path, stage: str | None) -> dict[str, Any]:
         if stage is None:
             raise DiffError(f"{CURRENT} is the playbook of a stage: name the stage with --stage, or a file")
         return playbooks.current()
-    path = Path(named)
-    if not path.is_file():
-        raise PlaybookError([f"{path}: there is no such file"])
-    return compile_playbook(path)
+    return compiled(Path(named))
 
 
 def _of_file(file: str, old: ScoringModel, new: ScoringModel, as_of: int | None) -> Comparison:
@@ -171,6 +167,9 @@ def _of_file(file: str, old: ScoringModel, new: ScoringModel, as_of: int | None)
     tell_refused(said.refused)
     if not said.events:
         raise EventsError(f"{file}: there is no event in it")
+    first = min(event.received_at for event in said.events)
+    if as_of is not None and as_of < first:
+        raise EventsError(nobody_yet(file, as_of, first))
     compared = Comparison(max(event.received_at for event in said.events) if as_of is None else as_of)
     stage = replayed(said.events, old, NAMING_KEY, compared.as_of)
     for lead in stage.leads():
@@ -244,12 +243,12 @@ def _table(title: str, moves: Iterable[Move]) -> Table:
     table.add_column("Why")
     for move in moves:
         why = [
-            f"{escape(moved.line.label)} {signed(_points(moved.old))} -> {signed(_points(moved.new))}"
+            f"{escape(moved.line.label)} {signed(of_milli(moved.old))} -> {signed(of_milli(moved.new))}"
             for moved in move.lines
         ]
         table.add_row(
-            escape(move.who), move.from_band, move.to_band, points(_points(move.old)), points(_points(move.new)),
-            signed(_points(move.difference)), "\n".join(why) or "a threshold alone",
+            escape(move.who), move.from_band, move.to_band, points(of_milli(move.old)), points(of_milli(move.new)),
+            signed(of_milli(move.difference)), "\n".join(why) or "a threshold alone",
         )  # fmt: skip
     return table
 
@@ -306,7 +305,3 @@ def _move(move: Move) -> dict[str, Any]:
             for moved in move.lines
         ],
     }
-
-
-def _points(milli_points: int) -> Decimal:
-    return Decimal(milli_points) / 1000

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal
 
-from cli.text import points, signed
-from shared.instants import DAY, HOUR, MINUTE
+from cli.text import duration, of_milli, points, signed
 
 _ONE_OF = {
     "fit": "fit rule", "engagement": "rule", "exclusions": "exclusion", "groups": "group", "lists": "list",
@@ -134,10 +132,10 @@ def _number(name: str, value: int) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "points":
-        return signed(Decimal(value) / 1000)
+        return signed(of_milli(value))
     if name in _POINTS:
-        return points(Decimal(value) / 1000)
-    return _duration(value) if name in _SECONDS or name.endswith("_seconds") else str(value)
+        return points(of_milli(value))
+    return duration(value) if name in _SECONDS or name.endswith("_seconds") else str(value)
 
 
 def _in_points(condition: Any) -> Any:
@@ -149,11 +147,3 @@ def _in_points(condition: Any) -> Any:
     return {
         name: float(each) / 1000 if name == "score_at_least" else _in_points(each) for name, each in condition.items()
     }
-
-
-def _duration(seconds: int) -> str:
-    """Return a length of time in the largest unit it is a whole number of."""
-    size, word = next(
-        unit for unit in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")) if seconds % unit[0] == 0
-    )
-    return f"{seconds // size} {word}{'' if seconds == size else 's'}"

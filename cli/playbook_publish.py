@@ -10,13 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli import playbook_files
 from cli.stage import Stage
 from infra.stages import PROD, STAGES
 from shared import settings
 from shared.aws import chains, deployments, playbooks, queue
 from shared.aws.chains import Chain
 from shared.errors import RipenError
-from shared.playbook import compile_playbook, reservations
+from shared.playbook import reservations
 from shared.rules.model import BANDS
 from shared.table import DUE_SHARDS
 
@@ -78,7 +79,7 @@ def walk_after(stage: str) -> int:
 
 def _checked(asked: argparse.Namespace, at: int, console: Console) -> dict[str, Any]:
     """Return the compiled file, once the stage takes it as it is signed."""
-    compiled = compile_playbook(asked.file)
+    compiled = playbook_files.compiled(asked.file)
     doubts = reservations(compiled, datetime.fromtimestamp(at, UTC).date())
     if doubts and STAGES.get(asked.stage, PROD).signed_playbook_only and not asked.accept_unsigned:
         raise PublishError(

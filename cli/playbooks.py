@@ -5,18 +5,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.text import points, signed
-from shared.instants import DAY
-from shared.playbook import PlaybookError, compile_playbook, reservations
+from cli.playbook_files import compiled
+from cli.text import duration, of_milli, points, signed
+from shared.playbook import reservations
 from shared.playbook_editor import editor_schema
+from shared.playbook_problems import PlaybookError
 
 LISTED = 5
 """Values of a list that are shown; the others are counted."""
@@ -29,7 +28,7 @@ def check(asked: argparse.Namespace, console: Console) -> None:
     Raises:
         PlaybookError: It cannot, or with `--strict` something should be settled first; the message lists every problem.
     """
-    document = _compiled(asked.file)
+    document = compiled(asked.file)
     warnings = reservations(document, _today())
     if warnings and asked.strict:
         raise PlaybookError([f"{asked.file}: {warning}" for warning in warnings])
@@ -51,7 +50,7 @@ def schema(_asked: argparse.Namespace, _console: Console) -> None:
 
 def show(asked: argparse.Namespace, console: Console) -> None:
     """Print what was agreed, what earns how many points, and what follows from a score."""
-    document = _compiled(asked.file)
+    document = compiled(asked.file)
     scoring, agreement = document["scoring"], document["agreement"]
     console.print(f"[bold]{document['name']}[/], to be reviewed by {agreement['review_by']}")
     console.print(f"  MQL means: {escape(agreement['mql'])}")
@@ -65,8 +64,9 @@ def show(asked: argparse.Namespace, console: Console) -> None:
             console.print(escape(line))
     console.print(_fit(scoring))
     console.print(_engagement(scoring))
-    for line in _consequences(scoring):
-        console.print(escape(line))
+    for lines in (_consequences(scoring), _handoff(document["handoff"]), _mails(document)):
+        for line in lines:
+            console.print(escape(line), soft_wrap=True)
 
 
 def _fit(scoring: Mapping[str, Any]) -> Table:
@@ -77,7 +77,7 @@ def _fit(scoring: Mapping[str, Any]) -> Table:
 
 
 def _engagement(scoring: Mapping[str, Any]) -> Table:
-    engagement = Table("Engagement", "Points", "Counts", "Decay", "Event")
+    engagement = Table("Engagement", "Points", "Counts", "Decay", "Of what")
     for rule in scoring["engagement"]:
         limits = [f"{_points(rule[cap])} {words}" for cap, words in _CAPS if rule[cap] is not None]
         silence = [f"after {rule['after_silence']} quiet days"] if rule["after_silence"] is not None else []
@@ -87,7 +87,7 @@ def _engagement(scoring: Mapping[str, Any]) -> Table:
             _signed(rule["points"]),
             escape("; ".join(counts)),
             _decay(rule["decay"]),
-            escape(", ".join(rule["on"])),
+            escape(" where ".join(filter(None, [", ".join(rule["on"]), _pattern(rule["where"])]))),
         )
     return engagement
 
@@ -141,26 +141,102 @@ def _condition(said: Mapping[str, Any]) -> str:
     return f"rule {wanted}" if form == "rule" else f"{form} {', '.join(wanted)}"
 
 
+def _handoff(handoff: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Owners: {', '.join(rep['name'] for rep in handoff['owners'])}; manager: {handoff['manager']['name']}"
+    calendar = handoff["calendar"]
+    yield (
+        f"Working time: {', '.join(calendar['days'])} from {calendar['opens']} to {calendar['closes']}, {calendar['zone']}"
+    )
+    for name, pair in handoff["clocks"].items():
+        said = [
+            f"{priority} priority within {duration(clock['within_seconds'])} "
+            f"({'of working time' if clock['time'] == 'business' else 'by the calendar'}, "
+            f"warned {duration(clock['warn_before_seconds'])} before)"
+            for priority, clock in pair.items()
+        ]
+        yield f"Sales must {name}: {', '.join(said)}"
+    for each in handoff["reject_reasons"]:
+        to = f", goes to the track {each['returns_to']}" if each["returns_to"] else ""
+        yield f"Rejected as {each['code']}: not again for {duration(each['cool_down_seconds'])}{to}"
+
+
+def _mails(document: Mapping[str, Any]) -> Iterator[str]:
+    for name, track in document["tracks"].items():
+        steps = [
+            f"{step['content']} {f'after {duration(delay)}' if (delay := step['delay_seconds']) else 'at once'}"
+            for step in track["steps"]
+        ]
+        yield (
+            f"Track {name} ({', '.join(track['bands'])}): {', '.join(steps)}; "
+            f"not again for {duration(track['cool_down_seconds'])}"
+        )
+    mail = document["mail"]
+    caps, quiet = mail["caps"], mail["quiet"]
+    hours = "at any hour" if quiet["from"] == quiet["to"] else f"not from {quiet['from']} to {quiet['to']}"
+    yield (
+        f"Mails: {caps['day']} a day, {caps['week']} a week, {caps['month']} a month at most; on "
+        f"{', '.join(mail['days'])}, {hours} ({mail['zone']} when a lead's zone is not known); consent {mail['consent']}"
+    )
+
+
 def _pattern(where: Mapping[str, Any]) -> str:
-    return json.dumps(where, ensure_ascii=False)
+    """Return a pattern in words: `path begins with /pricing and kind is a or b`."""
+    return " and ".join(_fields(where, ()))
+
+
+def _fields(where: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    for name, wanted in where.items():
+        if name == "$or":
+            yield f"({' or '.join(' and '.join(_fields(branch, path)) for branch in wanted)})"
+        elif isinstance(wanted, Mapping):
+            yield from _fields(wanted, (*path, name))
+        else:
+            field = ".".join((*path, name)).removeprefix("properties.")
+            texts = [_value(each) for each in wanted if not isinstance(each, Mapping)]
+            plain = [f"is {' or '.join(texts)}"] if texts else []
+            operators = [_operator(each) for each in wanted if isinstance(each, Mapping)]
+            yield f"{field} {' or '.join([*plain, *operators])}"
+
+
+_OPERATORS = {
+    "prefix": "begins with", "suffix": "ends with", "wildcard": "is like", "equals-ignore-case": "is (in any case)",
+    "cidr": "is an address of",
+}  # fmt: skip
+
+
+def _operator(condition: Mapping[str, Any]) -> str:
+    ((name, wanted),) = condition.items()
+    if name == "exists":
+        return "is there" if wanted else "is not there"
+    if name == "numeric":
+        return f"is {' and '.join(f'{sign} {bound}' for sign, bound in zip(wanted[::2], wanted[1::2], strict=True))}"
+    if name == "anything-but":
+        if isinstance(wanted, Mapping):
+            ((inner, wanted),) = wanted.items()
+            return f"never {_OPERATORS[inner]} {_value(wanted)}"
+        return f"is not {_value(wanted)}"
+    caseless = isinstance(wanted, Mapping)
+    return f"{_OPERATORS[name]} {_value(wanted['equals-ignore-case'] if caseless else wanted)}" + (
+        " (in any case)" if caseless else ""
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return " or ".join(map(_value, value))
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
 def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _compiled(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise PlaybookError([f"{path}: there is no such file"])
-    return compile_playbook(path)
-
-
 def _points(milli_points: int) -> str:
-    return points(Decimal(milli_points) / 1000)
+    return points(of_milli(milli_points))
 
 
 def _signed(milli_points: int) -> str:
-    return signed(Decimal(milli_points) / 1000)
+    return signed(of_milli(milli_points))
 
 
 def _counts(counts: Mapping[str, Any]) -> str:
@@ -176,9 +252,9 @@ def _counts(counts: Mapping[str, Any]) -> str:
             return f"once for each {_last(counts['asset'])}, {most} at most"
         case "count":
             what = _last(counts["asset"]) if counts["distinct"] == "asset" else counts["distinct"]
-            return f"once while {most} (by {what}) lie within {_days(counts['within'])}"
+            return f"once while {most} (by {what}) lie within {duration(counts['within'])}"
     answer = " or ".join(counts["answer"]["on"])
-    return f"once for each {_last(counts['asset'])} without {answer} in {_days(counts['within'])}, {most} at most"
+    return f"once for each {_last(counts['asset'])} without {answer} in {duration(counts['within'])}, {most} at most"
 
 
 def _last(path: str) -> str:
@@ -190,14 +266,9 @@ def _decay(decay: Mapping[str, Any] | None) -> str:
         return "none"
     said = []
     if decay["half_life_seconds"]:
-        said.append(f"halves in {_days(decay['half_life_seconds'])}")
+        said.append(f"halves in {duration(decay['half_life_seconds'])}")
     if decay["percent"]:
-        said.append(f"loses {decay['percent']} % each {_days(decay['period_seconds'])}")
+        said.append(f"loses {decay['percent']} % each {duration(decay['period_seconds'])}")
     if decay["expires_seconds"]:
-        said.append(f"ends after {_days(decay['expires_seconds'])}")
+        said.append(f"ends after {duration(decay['expires_seconds'])}")
     return ", ".join(said)
-
-
-def _days(seconds: int) -> str:
-    days = Decimal(seconds) / DAY
-    return f"{points(days)} days" if days >= 1 else f"{points(Decimal(seconds) / 3600)} hours"

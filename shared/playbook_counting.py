@@ -11,20 +11,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from shared.instants import DAY
 from shared.playbook_types import (
     AssetPath,
+    Days,
     EventPattern,
     Gain,
     Milli,
     MisplacedError,
     Name,
-    Place,
     Section,
     Span,
     Text,
     Texts,
     Whole,
 )
+from shared.rules.facts import ANSWERS_KEPT
+from shared.rules.patterns import Place
 
 FORMS = ("once", "every", "per_asset", "per_day", "count", "missing")
 
@@ -64,6 +67,18 @@ class Window(Section):
                 else "write `distinct: asset`"
             )
             raise MisplacedError((("asset",), f"goes with `distinct: asset` only; {instead}"))
+        return self
+
+    @model_validator(mode="after")
+    def has_room(self) -> Self:
+        days = (self.within - 2) // DAY + 2
+        if self.distinct == "day" and self.n > days:
+            raise MisplacedError(
+                (
+                    ("n",),
+                    f"can never hold: so long a time touches {days} days at most; write at most {days}, or more time",
+                )
+            )
         return self
 
     def compiled(self) -> dict[str, Any]:
@@ -142,6 +157,15 @@ class Counts(Section):
         """Keys (assets, days) that are remembered."""
         return self.most or WITH_MOST.get(self.form, 1)
 
+    @property
+    def memory(self) -> int:
+        """Facts that are remembered, answers included."""
+        if self.missing is not None:
+            return self.remembered + ANSWERS_KEPT
+        if self.count is not None:
+            return self.count.n
+        return self.every or (self.per_day or 1) * self.remembered
+
     def compiled(self) -> dict[str, Any]:
         if self.every is not None:
             return {"form": "every", "most": self.every}
@@ -196,7 +220,7 @@ class EngagementRule(Section):
     points: Milli
     counts: Counts
     decay: Decay | None = None
-    after_silence: Annotated[Whole, Field(ge=1, le=390)] | None = None
+    after_silence: Annotated[Days, Field(ge=1, le=390)] | None = None
     cap: Gain | None = None
     day_cap: Gain | None = None
     group: Name | None = None
@@ -229,6 +253,11 @@ class EngagementRule(Section):
         if problems:
             raise MisplacedError(*problems)
         return self
+
+    @property
+    def memory(self) -> int:
+        """Facts the rule remembers of a lead, or of most leads: few come back from a silence more often than that."""
+        return 10 if self.after_silence is not None else self.counts.memory
 
     def compiled(self) -> dict[str, Any]:
         counts = self.counts.compiled()

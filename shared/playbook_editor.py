@@ -16,9 +16,11 @@ Schema = dict[str, Any]
 _PLAIN: Schema = {"type": ["string", "number", "boolean", "null"]}
 _TEXT: Schema = {"type": "string", "minLength": 1}
 _TEXTS: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+_ANY_TEXT: Schema = {"type": "string"}
+_ANY_TEXTS: Schema = {"anyOf": [_ANY_TEXT, {"type": "array", "items": _ANY_TEXT, "minItems": 1}]}
 _AFFIX: Schema = {
     "anyOf": [
-        _TEXT,
+        _ANY_TEXT,
         {
             "type": "object",
             "properties": {"equals-ignore-case": {"type": "string"}},
@@ -30,8 +32,8 @@ _AFFIX: Schema = {
 _OPERATORS: Schema = {
     "prefix": _AFFIX,
     "suffix": _AFFIX,
-    "equals-ignore-case": {"type": "string"},
-    "wildcard": _TEXT,
+    "equals-ignore-case": _ANY_TEXT,
+    "wildcard": _ANY_TEXT,
     "exists": {"type": "boolean"},
     "numeric": {"type": "array", "minItems": 2, "maxItems": 4, "examples": [[">=", 200]]},
     "cidr": {"type": "string", "examples": ["10.0.0.0/24"]},
@@ -41,7 +43,10 @@ _OPERATORS: Schema = {
             {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
             {
                 "type": "object",
-                "properties": dict.fromkeys(("prefix", "suffix", "equals-ignore-case", "wildcard"), _TEXTS),
+                "properties": {
+                    **dict.fromkeys(("prefix", "suffix"), _TEXTS),
+                    **dict.fromkeys(("equals-ignore-case", "wildcard"), _ANY_TEXTS),
+                },
                 "minProperties": 1,
                 "maxProperties": 1,
                 "additionalProperties": False,
@@ -84,6 +89,7 @@ _DEFINITIONS: Schema = {
         "type": "object",
         "properties": {"$or": _BRANCHES},
         "additionalProperties": _ref("field"),
+        "propertyNames": {"not": {"enum": sorted(_OPERATORS)}},
         "minProperties": 1,
     },
     "event_pattern": {

@@ -30,6 +30,7 @@ _HTML_BUTTON = (
     'border-radius:6px;background:#0b57d0;color:#ffffff;text-decoration:none;font-weight:bold">{words}</a></p>'
 )
 _LITERAL_LINK = re.compile(r"https?://|href=\"(?!\{\{)", re.IGNORECASE)
+_NO_LINK = re.compile(r"^links\.(\w+) is undefined$")
 _PROBE = "https://probe.invalid/link"
 _FULL = {
     "first_name": "Åsa",
@@ -114,5 +115,7 @@ def _problems(content: str, mail: Mapping[str, str], links: Mapping[str, str]) -
         for fields in (probe,) if confirms else (probe, probe | _FULL):
             render(mail, fields)
     except TemplateError as error:
-        problems.append(str(error))
+        problems.append(
+            _NO_LINK.sub(r"mail.links.\1 is missing; add it, as in \1: https://www.example.com/\1", str(error))
+        )
     return problems

@@ -4,6 +4,7 @@ What is wrong with a playbook, in words for the person who edits it: `line: path
 Pydantic's own texts speak of strings and models; these speak of texts, lists and keys.
 """
 
+import reprlib
 import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -11,10 +12,19 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from shared.playbook_types import SHAPES, MisplacedError, Place, nearest
+from shared.playbook_types import SHAPES, MisplacedError, nearest
+from shared.rules.patterns import Place
 
 SHOWN = 60
 """Most characters of a wrong value that are repeated."""
+
+
+class PlaybookError(ValueError):
+    """The playbook cannot be used; each problem names line, path, what is wrong and what to write instead."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 def problems_of(error: ValidationError, document: type[BaseModel], tree: yaml.Node | None) -> list[str]:
@@ -100,8 +110,12 @@ def _shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    text = repr(value)
+    text = _REPR.repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = SHOWN
 
 
 def _keys_at(document: type[BaseModel], place: Place) -> list[str]:

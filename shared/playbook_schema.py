@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from shared.playbook_scoring import Scoring
 from shared.playbook_types import (
@@ -14,7 +14,7 @@ from shared.playbook_types import (
     Member,
     MisplacedError,
     Name,
-    Place,
+    Prose,
     Seconds,
     Section,
     Slug,
@@ -24,8 +24,10 @@ from shared.playbook_types import (
     Weekday,
     Whole,
     Zone,
+    each_once,
     nearest,
 )
+from shared.rules.patterns import Place
 
 
 class SignOff(Section):
@@ -35,14 +37,17 @@ class SignOff(Section):
     on: Day
 
 
+Weekdays = Annotated[list[Weekday], Field(min_length=1), AfterValidator(each_once)]
+
+
 class Agreement(Section):
     """Who signed, what MQL and SQL mean in words, and when it must be looked at again."""
 
     marketing: SignOff | None = None
     sales: SignOff | None = None
     review_by: Day
-    mql: Text
-    sql: Text
+    mql: Prose
+    sql: Prose
 
 
 class Rep(Section):
@@ -58,7 +63,7 @@ class Calendar(Section):
     """Working hours, in which business clocks run."""
 
     zone: Zone
-    days: Annotated[list[Weekday], Field(min_length=1)]
+    days: Weekdays
     opens: Clock
     closes: Clock
 
@@ -97,6 +102,19 @@ class ClockPair(Section):
     standard: SlaClock
 
 
+class Clocks(Section):
+    """By when somebody of sales must have acted: first contact, and accepting or rejecting."""
+
+    contact: ClockPair
+    decide: ClockPair
+
+    def compiled(self) -> dict[str, Any]:
+        return {
+            name: {"high": pair.high.compiled(), "standard": pair.standard.compiled()}
+            for name, pair in (("contact", self.contact), ("decide", self.decide))
+        }
+
+
 class RejectReason(Section):
     """Why sales sends a lead back, to which track, and how long it does not qualify again."""
 
@@ -113,9 +131,9 @@ class Handoff(Section):
     owners: Annotated[list[Rep], Field(min_length=1)]
     manager: Rep
     calendar: Calendar
-    clocks: dict[Literal["contact", "decide"], ClockPair]
+    clocks: Clocks
     reject_reasons: Annotated[list[RejectReason], Field(min_length=1)]
-    suggested_step: Text
+    suggested_step: Prose
 
     def compiled(self) -> dict[str, Any]:
         return {
@@ -123,10 +141,7 @@ class Handoff(Section):
             "owners": [rep.model_dump() for rep in self.owners],
             "manager": self.manager.model_dump(),
             "calendar": self.calendar.model_dump(),
-            "clocks": {
-                name: {"high": pair.high.compiled(), "standard": pair.standard.compiled()}
-                for name, pair in self.clocks.items()
-            },
+            "clocks": self.clocks.compiled(),
             "reject_reasons": [
                 {
                     "code": each.code,
@@ -151,7 +166,7 @@ class Track(Section):
     """A series of mails for leads in certain bands."""
 
     label: Text
-    bands: Annotated[list[Literal["early", "engaged", "sales_ready"]], Field(min_length=1)]
+    bands: Annotated[list[Literal["early", "engaged", "sales_ready"]], Field(min_length=1), AfterValidator(each_once)]
     cool_down: Seconds
     steps: Annotated[list[Step], Field(min_length=1, max_length=50)]
 
@@ -164,12 +179,30 @@ class Track(Section):
         }
 
 
+OPEN_LEAST = 60
+"""Fewest minutes a day that quiet hours must leave: mails go out in turns, and each turn must find the window."""
+
+
 class Quiet(Section):
-    """Quiet hours in the recipient's zone; `from` after `to` crosses midnight."""
+    """Quiet hours in the recipient's zone; `from` after `to` crosses midnight, `from` equal to `to` is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     start: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
+
+    @model_validator(mode="after")
+    def leaves_time(self) -> Self:
+        left = (_minute(self.start) - _minute(self.end)) % (24 * 60)
+        if 0 < left < OPEN_LEAST:
+            raise MisplacedError(
+                (("to",), f"leaves {left} minutes a day for mails; write hours that leave {OPEN_LEAST} or more")
+            )
+        return self
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 class Caps(Section):
@@ -179,16 +212,24 @@ class Caps(Section):
     week: Annotated[Whole, Field(ge=1)]
     month: Annotated[Whole, Field(ge=1, le=40)]
 
+    @model_validator(mode="after")
+    def rising(self) -> Self:
+        for shorter, longer in (("day", "week"), ("week", "month")):
+            if getattr(self, shorter) > getattr(self, longer):
+                text = f"is more than {longer} allows, so it would cap nothing; write at most {getattr(self, longer)}"
+                raise MisplacedError(((shorter,), text))
+        return self
+
 
 class Mail(Section):
     """Who mails, when, how often, on what consent, and the pages that mails link to by name."""
 
     from_name: Text
     reply_to: Address
-    postal_address: Text
+    postal_address: Prose
     zone: Zone
     quiet: Quiet
-    days: Annotated[list[Weekday], Field(min_length=1)]
+    days: Weekdays
     caps: Caps
     consent: Literal["opt_in", "implied"]
     links: dict[Name, Url] = {}
@@ -223,6 +264,14 @@ class Playbook(Section):
             if reason.code in codes:
                 yield (*place, "code"), f"codes must differ; used twice: {reason.code}"
             codes.add(reason.code)
+        by_band: dict[str, str] = {}
+        for name, track in self.tracks.items():
+            for number, band in enumerate(track.bands):
+                if (other := by_band.setdefault(band, name)) != name:
+                    yield (
+                        ("tracks", name, "bands", number),
+                        f"{band} is a band of the track {other} already, and a lead is in one track; leave one out",
+                    )
         people = [rep.id for rep in self.handoff.owners]
         for number, person in enumerate(people):
             if person in people[:number]:

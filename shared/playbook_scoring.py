@@ -6,43 +6,35 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from shared.mail_domains import known_list
+from shared.playbook_conditions import Qualification
 from shared.playbook_counting import EngagementRule
+from shared.playbook_fields import LISTED, OURS, TOUCHES, list_problems, people_problems
 from shared.playbook_types import (
+    Days,
     Gain,
     Milli,
     MisplacedError,
     Name,
     Pattern,
-    Place,
     Section,
     Text,
     Texts,
-    Whole,
-    milli,
+    each_once,
     nearest,
     top_level,
 )
-from shared.rules.model import BANDS, DERIVED, GRADES
+from shared.rules.facts import SCORE_ADJUSTED
+from shared.rules.model import BANDS
+from shared.rules.patterns import Place
 
-TOUCHES = {"first_touch": ("source", "medium", "campaign"), "last_touch": ("source", "medium", "campaign")}
-"""What a touch says; its texts are kept in small letters."""
-
-LOWER = frozenset({"mail_domain", "mailbox"})
-"""Derived fields whose texts are in small letters."""
-
-OURS = frozenset({"address", "consent", "sales", "email", "mail_domain", "mailbox", "lists", *TOUCHES})
-"""Fields the application fills itself; a playbook cannot give them other meanings."""
-
-LISTED = ("mail_domain", "mailbox")
-"""Fields besides the profile's that a list can look at."""
+FACTS_MOST = 1000
+"""Most facts that all rules together may remember of a lead: about a hundred kilobytes of the 400 an item can have."""
 
 LINES = frozenset({"inactivity", "floor", "adjustment"})
 """Ids that lines of an explanation bear without any rule."""
-
-FORMS = ("any", "all", "score_at_least", "rule", "band", "grade")
 
 
 class FitRule(Section):
@@ -129,7 +121,7 @@ class Group(Section):
 class InactivityStep(Section):
     """Points lost once nothing was active for so many days; a later step replaces the earlier."""
 
-    days: Annotated[Whole, Field(ge=1, le=390)]
+    days: Annotated[Days, Field(ge=1, le=390)]
     points: Milli
 
     @model_validator(mode="after")
@@ -185,74 +177,6 @@ class Quadrant(Section):
         return self
 
 
-def _condition(said: dict[str, Any]) -> dict[str, Any]:
-    problems = list(_condition_problems(said, ()))
-    if problems:
-        raise MisplacedError(*problems)
-    return said
-
-
-def _condition_problems(said: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    if not isinstance(said, dict) or len(said) != 1:
-        yield place, f"a condition is exactly one of {', '.join(FORMS)}, as in {{score_at_least: 75}}"
-        return
-    ((form, wanted),) = said.items()
-    here = (*place, form)
-    if form not in FORMS:
-        yield here, f"is no condition; {nearest(str(form), FORMS)}"
-    elif form in ("any", "all"):
-        if not isinstance(wanted, list) or not wanted:
-            yield here, f"must be a list of conditions that is not empty, as in {form}: [{{score_at_least: 75}}]"
-            return
-        for number, each in enumerate(wanted):
-            yield from _condition_problems(each, (*here, number))
-    elif form == "score_at_least":
-        yield from _threshold_problems(wanted, here)
-    elif form == "rule":
-        if not isinstance(wanted, str):
-            yield here, "must be the id of a rule"
-    else:
-        allowed = BANDS if form == "band" else GRADES
-        if not isinstance(wanted, list) or not wanted or not all(each in allowed for each in wanted):
-            yield here, f"must be a list of {', '.join(allowed)}"
-
-
-def _threshold_problems(wanted: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    try:
-        if milli(wanted) <= 0:
-            yield place, "must be above 0, or everybody would qualify"
-    except ValueError as error:
-        yield place, str(error)
-
-
-def _rules_in(said: dict[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
-    ((form, wanted),) = said.items()
-    if form in ("any", "all"):
-        for number, each in enumerate(wanted):
-            yield from _rules_in(each, (*place, form, number))
-    elif form == "rule":
-        yield (*place, form), wanted
-
-
-def _compiled_condition(said: dict[str, Any]) -> dict[str, Any]:
-    ((form, wanted),) = said.items()
-    if form in ("any", "all"):
-        return {form: [_compiled_condition(each) for each in wanted]}
-    return {form: milli(wanted) if form == "score_at_least" else wanted}
-
-
-Condition = Annotated[
-    dict[str, Any], AfterValidator(_condition), WithJsonSchema({"type": "object", "title": "condition"})
-]
-
-
-class Qualification(Section):
-    """MQL as a condition, and what makes it urgent."""
-
-    mql: Condition
-    high_priority: Condition
-
-
 class Scoring(Section):
     """Who earns how many points for what, and what follows from a score."""
 
@@ -264,7 +188,7 @@ class Scoring(Section):
     engagement: Annotated[list[EngagementRule], Field(min_length=1, max_length=200)]
     groups: dict[Name, Group] = {}
     inactivity: list[InactivityStep] = []
-    triggers: list[Name] = []
+    triggers: Annotated[list[Name], Field(max_length=10), AfterValidator(each_once)] = []
     bands: Bands
     grades: Grades
     levels: Annotated[list[Milli], Field(min_length=3, max_length=3)]
@@ -275,11 +199,11 @@ class Scoring(Section):
     @model_validator(mode="after")
     def consistent(self) -> Self:
         problems = [
-            *self._ids(),
-            *self._references(),
+            *(list(self._ids()) or self._references()),  # an id that stands twice hides another
+            *self._events(),
             *self._fields(),
-            *self._patterns(),
             *self._order(),
+            *self._memory(),
         ]
         if problems:
             raise MisplacedError(*problems)
@@ -325,10 +249,9 @@ class Scoring(Section):
         for number, trigger in enumerate(self.triggers):
             if trigger not in counting:
                 yield ("triggers", number), f"no engagement rule is named {trigger!r}; {nearest(trigger, counting)}"
-        for name in ("mql", "high_priority"):
-            for place, wanted in _rules_in(getattr(self.qualification, name), ("qualification", name)):
-                if wanted not in every:
-                    yield place, f"no rule is named {wanted!r}; {nearest(wanted, every)}"
+        for place, wanted in self.qualification.rules():
+            if wanted not in every:
+                yield ("qualification", *place), f"no rule is named {wanted!r}; {nearest(wanted, every)}"
 
     def _fields(self) -> Iterator[tuple[Place, str]]:
         for name in self.profile:
@@ -338,27 +261,21 @@ class Scoring(Section):
             if said.field not in LISTED and said.field not in self.profile:
                 known = {*self.profile, *LISTED}
                 yield ("lists", name, "field"), f"no field is named {said.field!r}; {nearest(said.field, known)}"
+            yield from list_problems(("lists", name), said.field, said.values, said.known)
+        for place, where in self._profile_patterns():
+            yield from people_problems(where, place, self.profile, self.lists)
 
-    def _patterns(self) -> Iterator[tuple[Place, str]]:
-        known = {*self.profile, "email", *DERIVED, *TOUCHES}
-        for before, where in self._profile_patterns():
-            for inside, wanted in top_level(where):
-                place, name = (*before, *inside), str(inside[-1])
-                if name not in known:
-                    yield place, f"no field is named {name!r}; {nearest(name, known)}"
-                elif name in TOUCHES:
-                    yield from _touch_problems(place, wanted, TOUCHES[name])
-                elif isinstance(wanted, dict):
-                    yield place, f"{name} has no parts; values stand in a list, as in {{{name}: [...]}}"
-                elif name == "lists":
-                    yield from self._list_problems(place, wanted)
-                elif name in LOWER:
-                    yield from _case_problems(place, wanted)
-
-    def _list_problems(self, place: Place, wanted: list[Any]) -> Iterator[tuple[Place, str]]:
-        for number, said in enumerate(_texts(wanted)):
-            if said not in self.lists:
-                yield (*place, number), f"no list is named {said!r}; {nearest(said, self.lists)}"
+    def _events(self) -> Iterator[tuple[Place, str]]:
+        """Yield where points given by hand are taken for something a lead did."""
+        named: list[tuple[Place, list[str]]] = [(("activity",), self.activity)]
+        for number, rule in enumerate(self.engagement):
+            named.append((("engagement", number, "on"), rule.on))
+            if rule.counts.missing is not None:
+                named.append((("engagement", number, "counts", "missing", "on"), rule.counts.missing.on))
+        for place, names in named:
+            if SCORE_ADJUSTED in names:
+                text = f"{SCORE_ADJUSTED} is nothing a lead does: its points count by themselves; leave it out"
+                yield (*place, names.index(SCORE_ADJUSTED)), text
 
     def _order(self) -> Iterator[tuple[Place, str]]:
         for number, (shorter, longer) in enumerate(pairwise(self.inactivity), start=1):
@@ -374,6 +291,16 @@ class Scoring(Section):
                     f"{idle[0]} is no activity, so each would come after the same silence; add it to scoring.activity"
                 )
                 yield ("engagement", number, "on"), text
+
+    def _memory(self) -> Iterator[tuple[Place, str]]:
+        kept = {rule.id: rule.memory for rule in self.engagement}
+        if sum(kept.values()) > FACTS_MOST:
+            largest = ", ".join(f"{rule} {kept[rule]}" for rule in sorted(kept, key=lambda rule: -kept[rule])[:3])
+            text = (
+                f"the rules remember {sum(kept.values())} facts of a lead, which is one small item: at most {FACTS_MOST} "
+                f"fit; lower every, most or n (the largest: {largest})"
+            )
+            yield ("engagement",), text
 
     def compiled(self) -> dict[str, Any]:
         rules = [rule.compiled() for rule in self.engagement]
@@ -401,33 +328,5 @@ class Scoring(Section):
             "levels": self.levels,
             "quadrant": {"grades": sorted(self.quadrant.grades), "levels": sorted(self.quadrant.levels)},
             "refused": self.refused,
-            "qualification": {
-                name: _compiled_condition(getattr(self.qualification, name)) for name in ("mql", "high_priority")
-            },
+            "qualification": self.qualification.compiled(),
         }
-
-
-def _texts(wanted: list[Any]) -> Iterator[str]:
-    """Return the texts that a field's conditions compare the whole value with."""
-    for condition in wanted:
-        if isinstance(condition, str):
-            yield condition
-        elif isinstance(condition, dict) and isinstance(refused := condition.get("anything-but"), str | list):
-            yield from (each for each in ([refused] if isinstance(refused, str) else refused) if isinstance(each, str))
-
-
-def _case_problems(place: Place, wanted: list[Any]) -> Iterator[tuple[Place, str]]:
-    for said in _texts(wanted):
-        if said != said.lower():
-            yield place, f"{said!r} can never match: this field is kept in small letters; write {said.lower()}"
-
-
-def _touch_problems(place: Place, wanted: Any, parts: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
-    if not isinstance(wanted, dict):
-        yield place, f"a touch has parts; write one of {', '.join(parts)} under it, as in {{source: [google]}}"
-        return
-    for inside, said in top_level(wanted):
-        if inside[-1] not in parts or isinstance(said, dict):
-            yield (*place, *inside), f"a touch has no such part; {nearest(str(inside[-1]), parts)}"
-        else:
-            yield from _case_problems((*place, *inside), said)

@@ -6,7 +6,8 @@ Each type says how it is read (validators, whose errors tell what to write inste
 """
 
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
@@ -14,18 +15,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.rules.patterns import PatternError, check_pattern
-
-Place = tuple[int | str, ...]
-"""Keys and list numbers that lead to a part of the document."""
+from shared.rules.patterns import PatternError, Place, check_pattern
 
 LONGEST = 3650
 """Most days of a duration: ten years."""
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-_DURATION = r"^(\d{1,6}) (second|minute|hour|day|week)s?$"
-
-_CONSUMED = re.compile(r"[^.\[\]]+")
+_DURATION = r"^([0-9]{1,6}) (second|minute|hour|day|week)s?$"
 
 
 class MisplacedError(ValueError):
@@ -77,15 +73,8 @@ def _pattern(said: dict[str, Any]) -> dict[str, Any]:
         try:
             check_pattern(said)
         except PatternError as error:
-            place, _, text = str(error).partition(": ")
-            raise MisplacedError((_place(place), text)) from error
+            raise MisplacedError((error.place, error.problem)) from error
     return said
-
-
-def _place(written: str) -> Place:
-    """Read `where.properties.path[0]` as the place within the pattern."""
-    parts = [part.group() for part in _CONSUMED.finditer(written)][1:]
-    return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
 def _where(said: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +95,7 @@ EVENT_PARTS = ("event", "properties", "traits", "context")
 """What an engagement rule's pattern can look at."""
 
 
-def top_level(pattern: dict[str, Any], before: Place = ()) -> Iterator[tuple[Place, Any]]:
+def top_level(pattern: Mapping[str, Any], before: Place = ()) -> Iterator[tuple[Place, Any]]:
     """Return place and condition of every top-level field of a checked pattern, those in `$or` included."""
     for name, wanted in pattern.items():
         if name == "$or":
@@ -123,6 +112,38 @@ def _asset(said: str) -> str:
     return said
 
 
+def _line(said: str) -> str:
+    if any(unicodedata.category(each) in ("Cc", "Zl", "Zp") for each in said):
+        raise ValueError("holds a line break or a control character; write one line of words")
+    return _words(said)
+
+
+def _words(said: str) -> str:
+    if not said.strip():
+        raise ValueError("is blank; write words")
+    if any(unicodedata.category(each) == "Cc" and each != "\n" for each in said):
+        raise ValueError("holds a control character; remove it")
+    return said
+
+
+def each_once(said: list[str]) -> list[str]:
+    """Refuse what stands twice in a list that means a set."""
+    twice = [
+        ((number,), f"{each!r} stands twice; leave one out")
+        for number, each in enumerate(said)
+        if each in said[:number]
+    ]
+    if twice:
+        raise MisplacedError(*twice)
+    return said
+
+
+def _days(said: Any) -> Any:
+    if isinstance(said, str):
+        raise ValueError(f"{said!r} is no number of days; write days without a unit, as in 60")  # noqa: TRY004 - pydantic hears ValueError
+    return said
+
+
 def _zone(said: str) -> str:
     try:
         ZoneInfo(said)
@@ -136,23 +157,19 @@ def _listed(said: Any) -> Any:
     return [said] if isinstance(said, str) else said
 
 
-def _clock(said: Any) -> Any:
-    """Refuse what YAML makes of a time without quotes: 17:00 is 1020 to it."""
-    if isinstance(said, int):
-        raise ValueError('YAML reads a time without quotes as a number; write it in quotes, as in "09:00"')  # noqa: TRY004 - pydantic hears ValueError
-    return said
-
-
 def _day(said: Any) -> Any:
-    if isinstance(said, int | float) or (isinstance(said, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", said) is None):
+    if not isinstance(said, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", said) is None:
         raise ValueError(f"{said!r} is no date; write it as in 2027-02-01")
-    return said
+    try:
+        return date.fromisoformat(said)
+    except ValueError as error:
+        raise ValueError(f"{said} is no day of the calendar; write one that is, as in 2027-02-01") from error
 
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 SLUG = r"^[a-z][a-z0-9-]{0,39}$"
 CONTENT = r"^[a-z][a-z0-9-]{0,59}$"
-CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 URL = r"^https?://[^\s<>\"']+$"
 MEMBER = r"^[UW][A-Z0-9]{2,20}$"
@@ -176,7 +193,7 @@ Span = Annotated[
     int,
     BeforeValidator(_span),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^0*[1-9]\d{0,5} (second|minute|hour|day|week)s?$", "examples": ["30 days"]}
+        {"type": "string", "pattern": r"^0*[1-9][0-9]{0,5} (second|minute|hour|day|week)s?$", "examples": ["30 days"]}
     ),
 ]
 Milli = Annotated[
@@ -197,16 +214,28 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, Field(pattern=NAME)]
 Slug = Annotated[str, Field(pattern=SLUG)]
 Content = Annotated[str, Field(pattern=CONTENT)]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+Days = Annotated[int, Field(strict=True), BeforeValidator(_days)]
+Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_line)]
+"""One line of words: labels, names, and what stands in the head of a mail."""
+
+Prose = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_words)]
+"""Words that may take several lines."""
+
 Texts = Annotated[
     list[Text],
     Field(min_length=1),
     BeforeValidator(_listed),
+    AfterValidator(each_once),
     WithJsonSchema(
         {
             "anyOf": [
                 {"type": "string", "minLength": 1, "maxLength": 400},
-                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "maxLength": 400}},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "uniqueItems": True,
+                    "items": {"type": "string", "minLength": 1, "maxLength": 400},
+                },
             ]
         }
     ),
@@ -218,7 +247,7 @@ AssetPath = Annotated[
     AfterValidator(_asset),
     WithJsonSchema({"type": "string", "pattern": r"^(properties|traits|context)(\.[^.]+)+$"}),
 ]
-Clock = Annotated[str, Field(pattern=CLOCK), BeforeValidator(_clock)]
+Clock = Annotated[str, Field(pattern=CLOCK)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Address = Annotated[str, Field(pattern=ADDRESS, max_length=254)]
 Url = Annotated[str, Field(pattern=URL, max_length=500)]

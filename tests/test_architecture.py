@@ -20,8 +20,9 @@ NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.tabl
 """The models, and the names of things outside: settings, keys of items, tokens."""
 
 DOCUMENTS = {
-    "shared.playbook", "shared.playbook_counting", "shared.playbook_editor", "shared.playbook_mails",
-    "shared.playbook_problems", "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types",
+    "shared.playbook", "shared.playbook_conditions", "shared.playbook_counting", "shared.playbook_editor",
+    "shared.playbook_fields", "shared.playbook_mails", "shared.playbook_problems", "shared.playbook_schema",
+    "shared.playbook_scoring", "shared.playbook_types", "shared.playbook_yaml",
 }  # fmt: skip
 """What checks and compiles a playbook: never part of a deployed function."""
 

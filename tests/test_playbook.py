@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.playbook import DEFAULT, FOLDER, PlaybookError, compile_playbook, read_playbook, reservations
+from shared.playbook import DEFAULT, FOLDER, compile_playbook, read_playbook, reservations
+from shared.playbook_problems import PlaybookError
 from shared.rules.model import scoring_model
 
 
@@ -89,8 +90,8 @@ MISTAKES = [
      "scoring.fit[1].where.$or[1].emploees", "write employees"),
     ('{employees: [{numeric: [">=", 200]}]}', "{employees: {number: [9]}}", "scoring.fit[1].where.employees", "has no parts"),
     ("{first_touch: {medium", "{first_touch: {kind", "scoring.fit[6].where.first_touch.kind", "write one of campaign, medium"),
-    ("campaign: [brand]", "campaign: [Brand]", "scoring.fit[7].where.last_touch.campaign", "kept in small letters; write brand"),
-    ("[ripen.example]", "[Ripen.example]", "scoring.exclusions[0].where.mail_domain", "write ripen.example"),
+    ("campaign: [brand]", "campaign: [Brand]", "scoring.fit[7].where.last_touch.campaign[0]", "kept in small letters; write brand"),
+    ("[ripen.example]", "[Ripen.example]", "scoring.exclusions[0].where.mail_domain[0]", "write ripen.example"),
     ("{lists: [free_mail]}", "{lists: [freemail]}", "scoring.fit[8].where.lists[0]", "write free_mail"),
     ("{lists: [free_mail]}", "{}", "scoring.fit[8].where", "or it holds for everybody"),
     ("{field: mail_domain, known: free", "{field: domain, known: free", "scoring.lists.free_mail.field", "write mail_domain"),
@@ -106,6 +107,56 @@ MISTAKES = [
     ("id: trial_start", "id: inactivity", "scoring.engagement[2].id", "another line of the explanation"),
     ("phone: [phone]", "mailbox: [mailbox]", "scoring.profile.mailbox", "fills itself"),
     ("phone: [phone]", "Phone: [phone]", "scoring.profile.Phone", "write a name: a small letter"),
+    ("{properties: {path: [{prefix: /pricing}]}}", "{properties: {path: {prefix: [/pricing]}}}",
+     f"{PRICING}.where.properties.path.prefix", 'operators stand in a list; write path: [{prefix: ["/pricing"]}]'),
+    ("{form: [demo]}", '{form: [{numeric: [[">="], 200]}]}', "scoring.engagement[1].where.properties.form[0].numeric", "signs are"),
+    ("{form: [demo]}", '{"form.a[0]": demo}', "scoring.engagement[1].where.properties.form.a[0]", "values stand in a list"),
+    # what could never match
+    ("seniority: [founder,", "seniority: [boss,", "scoring.fit[0].where.seniority[0]", "no seniority is named 'boss'"),
+    ("seniority: [founder,", "seniority: [{prefix: chief},", "scoring.fit[0].where.seniority[0]", "no seniority is like that"),
+    ("seniority: [founder,", "seniority: [7,", "scoring.fit[0].where.seniority[0]", "each seniority is a text"),
+    ('{numeric: [">=", 200]}', '"200"', "scoring.fit[1].where.employees[0]", "it is kept as a whole number"),
+    ("[ripen.example]", '["@ripen.example"]', "scoring.exclusions[0].where.mail_domain[0]", "has no @; write ripen.example"),
+    ("[ripen.example]", "[{suffix: .Example}]", "scoring.exclusions[0].where.mail_domain[0]", "write .example"),
+    ("mail_domain: [ripen", "email: [Ripen", "scoring.exclusions[0].where.email[0]", "small letters"),
+    ("mail_domain: [ripen", "email: [ripen", "scoring.exclusions[0].where.email[0]", "write mail_domain"),
+    ("mail_domain: [ripen.example", "mailbox: [info+x", "scoring.exclusions[0].where.mailbox[0]", "write info"),
+    ("values: [rival.example", 'values: ["@rival.example"', "scoring.lists.competitors.values[0]", "write rival.example"),
+    ("mail_domain, known: free_mail", "mailbox, known: free_mail", "scoring.lists.free_mail.known", "write field: mail_domain"),
+    ("campaign: [brand]", "campaign: [{wildcard: Brand*}]", "scoring.fit[7].where.last_touch.campaign[0]", "write brand*"),
+    ("{lists: [free_mail]}", "{lists: [{anything-but: freemail}]}", "scoring.fit[8].where.lists[0]", "write free_mail"),
+    ("{n: 2, within: 30 days, distinct: day}", "{n: 9, within: 7 days, distinct: day}",
+     "scoring.engagement[15].counts.count.n", "touches 8 days at most"),
+    ("on: [Page Viewed, Asset Downloaded]", "on: [Page Viewed, Score Adjusted]", f"{RETURN}.on[1]", "nothing a lead does"),
+    ("    - Chat Started", "    - Score Adjusted", "scoring.activity[5]", "nothing a lead does"),
+    ("missing: {on: Webinar Attended", "missing: {on: Score Adjusted", f"{NO_SHOW}.counts.missing.on[0]", "nothing a lead does"),
+    # what stands twice, or is too much
+    ("    - Chat Started", "    - Page Viewed", "scoring.activity[5]", "'Page Viewed' stands twice"),
+    ("on: [Page Viewed, Asset Downloaded]", "on: [Page Viewed, Page Viewed]", f"{RETURN}.on[1]", "stands twice"),
+    ("triggers: [pricing_spree, return_visit", "triggers: [pricing_spree, pricing_spree", "scoring.triggers[1]", "stands twice"),
+    ("triggers: [pricing_spree, return_visit, webinar_no_show]", "triggers: [a, b, c, d, e, f, g, h, i, j, k]",
+     "scoring.triggers", "write at most 10"),
+    ("bands: [engaged, sales_ready]", "bands: [early, sales_ready]", "tracks.decision.bands[0]", "of the track awareness already"),
+    ("bands: [engaged, sales_ready]", "bands: [engaged, engaged]", "tracks.decision.bands[1]", "stands twice"),
+    ("caps: {day: 1", "caps: {day: 4", "mail.caps.day", "is more than week allows"),
+    ("week: 3, month: 8", "week: 9, month: 8", "mail.caps.week", "write at most 8"),
+    ('{from: "20:00", to: "08:00"}', '{from: "08:00", to: "07:30"}', "mail.quiet.to", "leaves 30 minutes a day"),
+    ("days: [mon, tue, wed, thu, fri]\n  caps", "days: [mon, mon]\n  caps", "mail.days[1]", "stands twice"),
+    # numbers, dates and words
+    ("points: 40", "points: 010", f"{DEMO}.points", "not the same number to every reader"),
+    ("points: 40", "points: 0x1F", f"{DEMO}.points", "not the same number to every reader"),
+    ("points: 40", "points: 1_000", f"{DEMO}.points", "not the same number to every reader"),
+    ("{form: [demo]}", "{form: [1:30]}", "scoring.engagement[1].where.properties.form[0]", 'as in "1:30"'),
+    ("points: 40", f"points: {'9' * 5000}", f"{DEMO}.points", "too large for a number"),
+    ("points: 40", "points: 1e999", f"{DEMO}.points", "too large for a number"),
+    ("half_life: 30 days", "half_life: ٣٠ days", f"{DEMO}.decay.half_life", "is no duration"),
+    ("after_silence: 60", "after_silence: 60 days", f"{RETURN}.after_silence", "write days without a unit, as in 60"),
+    ("- {days: 30", "- {days: 30 days", "scoring.inactivity[0].days", "without a unit"),
+    ("review_by: 2027-02-01", "review_by: 2027-02-30", "agreement.review_by", "2027-02-30 is no day of the calendar"),
+    ("label: Asked for a demo", 'label: "Asked\\nfor"', f"{DEMO}.label", "write one line of words"),
+    ("label: Asked for a demo", 'label: "  "', f"{DEMO}.label", "is blank"),
+    ("from_name: Ripen", 'from_name: "Ripen\\r\\nBcc: x"', "mail.from_name", "write one line of words"),
+    ("suggested_step: Call", 'suggested_step: "\\a" #', "handoff.suggested_step", "control character"),
     # thresholds and conditions
     ("engaged: 50", "engaged: 90", "scoring.bands.engaged", "thresholds rise"),
     ("hysteresis: 5", "hysteresis: 50", "scoring.bands.hysteresis", "between 0 and the engaged threshold"),
@@ -118,14 +169,16 @@ MISTAKES = [
     ("{score_at_least: 75}", "{score_atleast: 75}", "scoring.qualification.mql.any[2].all[0].score_atleast",
      "write score_at_least"),
     ("{score_at_least: 100}", "{score_at_least: 0}", "scoring.qualification.high_priority.any[2].score_at_least", "above 0"),
-    ("{score_at_least: 100}", "{grade: [A, E]}", "scoring.qualification.high_priority.any[2].grade", "a list of A, B, C, D"),
+    ("{score_at_least: 100}", "{band: [engagd]}", "scoring.qualification.high_priority.any[2].band[0]", "write engaged"),
+    ("{score_at_least: 100}", "{grade: [A, E]}", "scoring.qualification.high_priority.any[2].grade[1]", "write one of A, B, C, D"),
     ("{score_at_least: 100}", "100", "scoring.qualification.high_priority.any[2]", "a condition is exactly one of"),
     # the rest of the agreement
     ("zone: Europe/Stockholm, days", "zone: Stockholm, days", "handoff.calendar.zone", "as in Europe/Stockholm"),
     ('opens: "09:00"', 'opens: "18:00"', "handoff.calendar.opens", "opens must be before closes"),
-    ('opens: "09:00"', "opens: 10:00", "handoff.calendar.opens", 'write it in quotes, as in "09:00"'),
+    ('opens: "09:00"', "opens: 10:00", "handoff.calendar.opens", 'write it in quotes if it is a text, as in "10:00"'),
     ('opens: "09:00"', 'opens: "9:00"', "handoff.calendar.opens", "write a time of day in quotes"),
     ("warn_before: 15 minutes", "warn_before: 2 hours", "handoff.clocks.contact.high.warn_before", "shorter than within"),
+    ("    decide:", "    decides:", "handoff.clocks.decides", "write decide"),
     ("returns_to: awareness", "returns_to: nowhere", "handoff.reject_reasons[0].returns_to", "write one of awareness, decision"),
     ("slack: U0MARIA", "slack: maria", "handoff.owners[0].slack", "write a Slack member id"),
     ("{id: jonas", "{id: maria", "handoff.owners[1].id", "used twice: maria"),
@@ -138,6 +191,19 @@ MISTAKES = [
     ("name: default", "name: default\ncolour: red", "colour", "no key of this name is known here"),
     ("name: default", "name: default\nname: again", "", "stands twice"),
     ("name: default", "name: @default", "", "cannot start any token"),
+    # YAML that is not read
+    ("{half_life: 30 days}", "&d {half_life: 30 days}\n      x: *d", "", "aliases are not read here; write it out"),
+    ("{form: [demo]}", "&w {form: *w}", "", "aliases are not read here"),
+    ("{form: [demo]}", "{form: [!!binary aGk=]}", "", "tags are not read here"),
+    ("{form: [demo]}", "{form: !!set {a, b}}", "", "tags are not read here"),
+    ("{form: [demo]}", "{<<: {form: [demo]}}", "scoring.engagement[1].where.properties", "merges are not read here"),
+    ("{form: [demo]}", "{? [a, b] : [demo]}", "scoring.engagement[1].where.properties", "a key is a text"),
+    ("{form: [demo]}", "{5: [demo]}", "scoring.engagement[1].where.properties", "a key is a text, and 5 is none"),
+    ("{form: [demo]}", '{form: ["\\ud800"]}', "scoring.engagement[1].where.properties.form[0]", "half a character"),
+    ("{form: [demo]}", '{form: ["\\UFFFFFFFF"]}', "", "an escape is no character"),
+    ("{form: [demo]}", f"{{form: {'[' * 5000}", "", "nested too deep"),
+    ("{score_at_least: 100}", f"{'{all: [' * 300}{{score_at_least: 100}}{']}' * 300}", "", "nested too deep"),
+    ("    - {id: own_staff", "---\n    - {id: own_staff", "", "another document begins here"),
 ]  # fmt: skip
 
 
@@ -163,7 +229,7 @@ def test_what_is_missing_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "just words", "- a list", "\x00", "a: &a [*a]", "name: !!python/object:os.system x"]
+    "text", ["", "just words", "- a list", "\x00", "a: &a [*a]", "name: !!python/object:os.system x", "? [a]", "5"]
 )
 def test_what_is_no_playbook_at_all_is_refused_with_the_file(tmp_path, text):
     path = tmp_path / "none.yaml"
@@ -177,10 +243,82 @@ def test_a_quote_that_is_never_closed_is_told_with_the_line_it_opens_in(tmp_path
         compile_playbook(edited(tmp_path, "name: default", "name: 'default"))
 
 
+def test_an_empty_file_says_where_to_start(tmp_path):
+    path = tmp_path / "none.yaml"
+    path.write_text("# nothing yet\n", encoding="utf-8")
+    with pytest.raises(PlaybookError, match=r"^none\.yaml:1: is empty; start from a preset"):
+        read_playbook(path)
+
+
+def test_a_control_character_is_told_with_its_line(tmp_path):
+    with pytest.raises(PlaybookError, match=r"^edited\.yaml:5: holds a control character"):
+        compile_playbook(edited(tmp_path, "name: default", "name: de\x01fault"))
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = tmp_path / "marked.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + DEFAULT.read_bytes())
+    assert compile_playbook(path) == compile_playbook()
+
+
+def test_a_date_in_a_pattern_is_a_text(tmp_path):
+    rules = {
+        rule["id"]: rule for rule in scoring(tmp_path, "{form: [demo]}", "{form: [2027-01-01, 1e2]}")["engagement"]
+    }
+    assert rules["demo_form"]["where"] == {"properties": {"form": ["2027-01-01", 100.0]}}
+
+
+def test_a_clock_without_decide_and_no_clocks_at_all_are_missing(tmp_path):
+    text = DEFAULT.read_text(encoding="utf-8")
+    decide = text[text.index("    decide:\n") : text.index("  reject_reasons")]
+    with pytest.raises(PlaybookError, match=re.escape("handoff.clocks.decide: is missing; add it")):
+        compile_playbook(edited(tmp_path, decide, ""))
+    with pytest.raises(PlaybookError, match=re.escape("handoff.clocks.contact: is missing; add it")):
+        compile_playbook(
+            edited(tmp_path, text[text.index("  clocks:") : text.index("  reject_reasons")], "  clocks: {}\n")
+        )
+
+
+def test_an_id_that_stands_twice_is_told_once(tmp_path):
+    with pytest.raises(PlaybookError) as caught:
+        compile_playbook(edited(tmp_path, "id: pricing_page", "id: trial_start"))
+    assert [problem.split(": ", 2)[2] for problem in caught.value.problems] == [
+        "rule ids must differ; used twice: trial_start"
+    ]
+
+
+def test_a_long_value_is_told_in_short(tmp_path):
+    with pytest.raises(PlaybookError) as caught:
+        compile_playbook(edited(tmp_path, "consent: opt_in", f"consent: {'x' * 100_000}"))
+    assert len(caught.value.problems[0]) < 300
+
+
+def test_a_derived_field_that_the_profile_supplies_can_be_anything(tmp_path):
+    text = DEFAULT.read_text(encoding="utf-8").replace("seniority: [founder,", "seniority: [boss,")
+    path = tmp_path / "own.yaml"
+    path.write_text(text.replace("    phone: [phone]", "    seniority: [rank]"), encoding="utf-8")
+    assert compile_playbook(path)
+
+
+def test_quiet_hours_from_and_to_the_same_time_are_none(tmp_path):
+    assert compile_playbook(edited(tmp_path, '{from: "20:00", to: "08:00"}', '{from: "00:00", to: "00:00"}'))
+
+
+def test_the_rules_of_a_playbook_remember_so_much_of_a_lead_and_no_more(tmp_path):
+    rule = "    - {{id: r{0}, label: R, on: Page Viewed, points: 1, counts: {{every: 50}}}}\n"
+    # the default's rules remember 1+1+1+5+5+10+3+3+6+3+5+3+10+53+1+2+1 = 113
+    places = {number: "".join(rule.format(each) for each in range(number)) for number in (17, 18)}
+    assert compile_playbook(edited(tmp_path, "  inactivity:\n", f"{places[17]}  inactivity:\n"))
+    with pytest.raises(
+        PlaybookError, match=r"remember 1013 facts of a lead.*at most 1000 fit.*webinar_no_show 53, r0 50"
+    ):
+        compile_playbook(edited(tmp_path, "  inactivity:\n", f"{places[18]}  inactivity:\n"))
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "none.yaml"
     path.write_bytes(b"name: \xff\xfe")
-    with pytest.raises(PlaybookError, match=r"^none\.yaml:1: is no YAML in UTF-8"):
+    with pytest.raises(PlaybookError, match=r"^none\.yaml:1: is no text in UTF-8; save"):
         read_playbook(path)
 
 
@@ -278,9 +416,15 @@ def test_a_send_is_counted_once_however_often_it_is_opened(tmp_path):
 def test_a_playbook_says_who_has_not_signed_and_when_its_review_is_late():
     signed = {
         "name": "ours",
-        "agreement": {"marketing": {"name": "M"}, "sales": {"name": "S"}, "review_by": "2027-02-01"},
+        "agreement": {
+            "marketing": {"name": "M", "on": "2026-11-02"},
+            "sales": {"name": "S", "on": "2026-11-03"},
+            "review_by": "2027-02-01",
+        },
     }
     assert reservations(signed, date(2027, 2, 1)) == []
+    (early,) = reservations(signed, date(2026, 11, 2))
+    assert "signed for sales on 2026-11-03, which is yet to come" in early
     (late,) = reservations(signed, date(2027, 2, 2))
     assert "overdue since 2027-02-01" in late
     unsigned = {"name": "ours", "agreement": {"marketing": None, "sales": None, "review_by": "2027-02-01"}}

@@ -48,6 +48,11 @@ def test_the_shipped_mails_can_be_sent(shipped):
     }  # fmt: skip
 
 
+def test_a_link_that_the_playbook_does_not_name_is_told_by_its_key(shipped):
+    problems = check_mails(shipped, LINKS.keys() - {"demo"})
+    assert "decision-3: mail.links.demo is missing; add it, as in demo: https://www.example.com/demo" in problems
+
+
 def test_every_mail_of_the_default_tracks_is_shipped(shipped, playbook):
     planned = {step["content"] for track in playbook["tracks"].values() for step in track["steps"]}
     assert planned <= set(shipped)

@@ -163,6 +163,27 @@ def is_mql(lead, model, now=NOW):
     return holds(model.mql, total=it.total, grade=it.grade, band=it.band, rules=it.rules)
 
 
+@pytest.mark.parametrize(
+    ("preset", "rule", "countries"),
+    [
+        ("default", "geography", ("US", "usa", "UK", "gb", "United kingdom", "sweden", "SE")),
+        ("fit-behavior", "geography", ("US", "USA", "uk", "Germany")),
+        ("signals", "location", ("nl", "NL", "USA", "UK")),
+        ("two-factors", "location", ("ES", "españa", "mexico")),
+    ],
+)
+def test_a_country_counts_however_it_is_written(compiled, preset, rule, countries):
+    for country in countries:
+        assert rule in points(*life(compiled[preset], (1, "Identified", {"traits": {"country": country}}))), country
+    assert rule not in points(*life(compiled[preset], (1, "Identified", {"traits": {"country": "Atlantis"}})))
+
+
+def test_what_a_lead_does_by_itself_is_activity_in_the_default(compiled):
+    scoring = compiled["default"]["scoring"]
+    named = {name for each in scoring["engagement"] for name in each["on"]}
+    assert named - set(scoring["activity"]) == {"Unsubscribed"}
+
+
 def viewed(path):
     return {"properties": {"path": path}}
 
@@ -343,6 +364,11 @@ def test_every_preset_is_right_by_the_schema_it_names(name):
         (("scoring", "engagement", 0, "counts"), {"once": True, "every": 3}, "$.scoring.engagement[0].counts"),
         (("scoring", "engagement", 0, "where"), {"path": ["x"]}, "$.scoring.engagement[0].where"),
         (("scoring", "fit", 0, "where"), {"title": "VP"}, "$.scoring.fit[0].where.title"),
+        (("scoring", "fit", 0, "where"), {"title": {"prefix": ["VP"]}}, "$.scoring.fit[0].where.title"),
+        (("scoring", "fit", 0, "where"), {"prefix": ["VP"]}, "$.scoring.fit[0].where"),
+        (("scoring", "triggers"), list("abcdefghijk"), "$.scoring.triggers"),
+        (("scoring", "activity"), ["Page Viewed", "Page Viewed"], "$.scoring.activity"),
+        (("handoff", "clocks"), {"contact": written("default")["handoff"]["clocks"]["contact"]}, "$.handoff.clocks"),
         (("scoring", "fit", 0, "where"), {"title": [{"starts": "VP"}]}, "$.scoring.fit[0].where.title"),
         (("scoring", "qualification", "mql"), {"score": 5}, "$.scoring.qualification.mql"),
         (("scoring", "lists", "roles"), {"field": "mailbox"}, "$.scoring.lists.roles"),

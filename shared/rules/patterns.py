@@ -1,14 +1,17 @@
 """
 Conditions in the event pattern grammar of Amazon EventBridge.
 
-Source: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html. A pattern is checked once,
-when the playbook is compiled; a pattern AWS would refuse is refused.
+Source: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html, and for what it leaves open
+the source of aws/event-ruler. A pattern is checked once, when the playbook is compiled; a pattern AWS would refuse is
+refused.
 """
 
 import ipaddress
+import json
 import operator
 import re
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,8 +31,17 @@ NUMERIC_LIMIT = 5_000_000_000
 _TEXT_OPERATORS = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 
 
+Place = tuple[int | str, ...]
+"""Keys and list numbers that lead to a part of a pattern."""
+
+
 class PatternError(ValueError):
-    """A pattern AWS would refuse. The message names the path and what to write instead."""
+    """A pattern AWS would refuse: where in it (`place`), and what is wrong and what to write instead (`problem`)."""
+
+    def __init__(self, place: Place, problem: str) -> None:
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+        super().__init__(f"where{path}: {problem}")
+        self.place, self.problem = place, problem
 
 
 Test = Callable[[Any], bool]
@@ -56,22 +68,15 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
 
 def _field(wanted: Any) -> Test:
     if isinstance(wanted, Mapping):
-        inner = compiled(wanted)
-
-        def matches_inside(value: Any) -> bool:
-            if isinstance(value, list):
-                return any(inner(each) for each in value if isinstance(each, dict))
-            return inner(value if isinstance(value, dict) else {})
-
-        return matches_inside
-    exists = {each["exists"] for each in wanted if isinstance(each, Mapping) and "exists" in each}
+        return _inside(wanted)
+    exists = {each["exists"] for each in wanted if _is_about_existence(each)}
     texts = frozenset(each for each in wanted if isinstance(each, str))
     conditions = tuple(
         _condition(each) for each in wanted if not isinstance(each, str) and not _is_about_existence(each)
     )
 
     def matches_any(value: Any) -> bool:
-        values = value if isinstance(value, list) else () if value is _MISSING else (value,)
+        values = tuple(_flat(value)) if isinstance(value, list) else () if value is _MISSING else (value,)
         if exists and any(not isinstance(each, dict) for each in values) in exists:
             return True
         for each in values:
@@ -83,6 +88,71 @@ def _field(wanted: Any) -> Test:
         return False
 
     return matches_any
+
+
+def _inside(wanted: Mapping[str, Any]) -> Test:
+    inner = compiled(wanted)
+    about_absence = _asks_for_absence(wanted)
+
+    def matches_inside(value: Any) -> bool:
+        if isinstance(value, list):
+            objects = [each for each in _flat(value) if isinstance(each, dict)]
+            if not about_absence:
+                return any(inner(each) for each in objects)
+            left = _settled(wanted, objects)
+            return left is not None and (not left or any(map(compiled(left), objects)))
+        return inner(value if isinstance(value, dict) else {})
+
+    return matches_inside
+
+
+def _flat(values: list[Any]) -> Iterator[Any]:
+    """Yield what stands in a list and in the lists within it, which AWS makes one."""
+    for each in values:
+        if isinstance(each, list):
+            yield from _flat(each)
+        else:
+            yield each
+
+
+def _asks_for_absence(wanted: Any) -> bool:
+    """Tell whether `exists: false` stands anywhere in a (part of a) pattern."""
+    if isinstance(wanted, Mapping):
+        return wanted.get("exists") is False or any(_asks_for_absence(each) for each in wanted.values())
+    return isinstance(wanted, list) and any(_asks_for_absence(each) for each in wanted)
+
+
+def _settled(pattern: Mapping[str, Any], objects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """
+    Return what is left to ask of one of the objects of a list, or None when none can match.
+
+    A value must be in that object, as for every pattern; absent, as for AWS, is only what no object of the list has.
+    """
+    left: dict[str, Any] = {}
+    for name, wanted in pattern.items():
+        rest: Any
+        if name == "$or":
+            branches = [branch for each in wanted if (branch := _settled(each, objects)) is not None]
+            rest = branches if all(branches) else {}
+            if not branches:
+                return None
+        elif isinstance(wanted, Mapping):
+            rest = _settled(wanted, [each for each in _under(name, objects) if isinstance(each, dict)])
+        elif not _asks_for_absence(wanted):
+            rest = wanted
+        elif all(isinstance(each, dict) for each in _under(name, objects)):
+            rest = {}
+        else:
+            rest = [each for each in wanted if not _asks_for_absence(each)] or None
+        if rest is None:
+            return None
+        if rest:
+            left[name] = rest
+    return left
+
+
+def _under(name: str, objects: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    return _flat([each[name] for each in objects if name in each])
 
 
 def _is_about_existence(condition: Any) -> bool:
@@ -126,17 +196,17 @@ def _is_number(value: Any) -> bool:
 
 def _text(name: str, wanted: str | Mapping[str, str]) -> Test:
     if isinstance(wanted, Mapping):
-        folded = wanted["equals-ignore-case"].casefold()
+        lower = wanted["equals-ignore-case"].lower()
         if name == "prefix":
-            return lambda value: isinstance(value, str) and value.casefold().startswith(folded)
-        return lambda value: isinstance(value, str) and value.casefold().endswith(folded)
+            return lambda value: isinstance(value, str) and value.lower().startswith(lower)
+        return lambda value: isinstance(value, str) and value.lower().endswith(lower)
     if name == "prefix":
         return lambda value: isinstance(value, str) and value.startswith(wanted)
     if name == "suffix":
         return lambda value: isinstance(value, str) and value.endswith(wanted)
     if name == "equals-ignore-case":
-        caseless = wanted.casefold()
-        return lambda value: isinstance(value, str) and value.casefold() == caseless
+        caseless = wanted.lower()
+        return lambda value: isinstance(value, str) and value.lower() == caseless
     pieces = _pieces(wanted)
     return lambda value: isinstance(value, str) and _wildcard_matches(pieces, value)
 
@@ -176,42 +246,55 @@ def _in_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network, value: A
         return False
 
 
-def check_pattern(pattern: Any, path: str = "where") -> None:
-    """Raise `PatternError` when AWS would refuse the pattern."""
+def check_pattern(pattern: Any, place: Place = ()) -> None:
+    """Raise `PatternError` when AWS would refuse the pattern, or when it could never match."""
     if not isinstance(pattern, Mapping) or not pattern:
-        raise PatternError(f"{path}: must be an object with at least one field")
+        raise PatternError(place, "must be an object with at least one field")
     for name, wanted in pattern.items():
-        here = f"{path}.{name}"
+        here = (*place, name)
         if name == "$or":
             if not isinstance(wanted, list) or len(wanted) < 2:
-                raise PatternError(f"{here}: must be a list of two or more patterns")
+                raise PatternError(here, "must be a list of two or more patterns")
             for number, branch in enumerate(wanted):
-                check_pattern(branch, f"{here}[{number}]")
+                check_pattern(branch, (*here, number))
+        elif name in _CHECKS:
+            raise PatternError(here, _misplaced(place, name, wanted))
         elif isinstance(wanted, Mapping):
             check_pattern(wanted, here)
         elif not isinstance(wanted, list) or not wanted:
-            raise PatternError(f"{here}: values stand in a list, as in [{wanted!r}]")
+            raise PatternError(here, f"values stand in a list, as in [{reprlib.repr(wanted)}]")
         else:
             for number, condition in enumerate(wanted):
-                _check_condition(condition, f"{here}[{number}]")
+                _check_condition(condition, (*here, number))
 
 
-def _check_condition(condition: Any, path: str) -> None:
+def _misplaced(place: Place, name: str, wanted: Any) -> str:
+    """Return what to write instead of an operator that stands where a field's name does."""
+    field = next((part for part in reversed(place) if isinstance(part, str) and part != "$or"), "path")
+    said = json.dumps(wanted, ensure_ascii=False) if isinstance(wanted, str | int | float | list) else "..."
+    return f"operators stand in a list; write {field}: [{{{name}: {said if len(said) <= _SHOWN else '...'}}}]"
+
+
+_SHOWN = 40
+"""Most characters of a condition that are repeated."""
+
+
+def _check_condition(condition: Any, place: Place) -> None:
     if not isinstance(condition, Mapping):
         if isinstance(condition, list):
-            raise PatternError(f"{path}: a list cannot stand inside a list")
+            raise PatternError(place, "a list cannot stand inside a list")
         if _too_large(condition):
-            raise PatternError(f"{path}: numbers lie between -5e9 and 5e9")
+            raise PatternError(place, "numbers lie between -5e9 and 5e9")
         return
     if len(condition) != 1:
-        raise PatternError(f"{path}: exactly one operator, found {sorted(condition)}")
+        raise PatternError(place, f"exactly one operator, found {sorted(condition)}")
     ((name, wanted),) = condition.items()
     check = _CHECKS.get(name)
     if check is None:
-        raise PatternError(f"{path}: unknown operator {name!r}; use one of {', '.join(sorted(_CHECKS))}")
+        raise PatternError(place, f"unknown operator {name!r}; use one of {', '.join(sorted(_CHECKS))}")
     problem = check(wanted)
     if problem:
-        raise PatternError(f"{path}.{name}: {problem}")
+        raise PatternError((*place, name), problem)
 
 
 def _too_large(value: Any) -> bool:
@@ -226,7 +309,7 @@ def _check_affix(wanted: Any) -> str:
     if isinstance(wanted, Mapping):
         good = list(wanted) == ["equals-ignore-case"] and isinstance(wanted["equals-ignore-case"], str)
         return "" if good else 'must be a text or {"equals-ignore-case": text}'
-    return "" if isinstance(wanted, str) and wanted else "must be a text that is not empty"
+    return _check_text(wanted)
 
 
 def _check_text(wanted: Any) -> str:
@@ -234,18 +317,19 @@ def _check_text(wanted: Any) -> str:
 
 
 def _check_wildcard(wanted: Any) -> str:
-    if not isinstance(wanted, str) or not wanted:
-        return "must be a text that is not empty"
-    if "**" in wanted:
-        return "consecutive stars are refused; write one"
-    return "" if re.fullmatch(r"(\\[*\\]|[^\\])*", wanted, re.DOTALL) else "a backslash stands only before * or \\"
+    if not isinstance(wanted, str):
+        return "must be a text"
+    unescaped = re.sub(r"\\[*\\]", "x", wanted)
+    if "\\" in unescaped:
+        return "a backslash stands only before * or \\"
+    return "consecutive stars are refused; write one" if "**" in unescaped else ""
 
 
 def _check_numeric(wanted: Any) -> str:
     if not isinstance(wanted, list) or len(wanted) not in (2, 4):
         return 'must be a list as in ["<", 10] or [">=", 0, "<", 10]'
     signs, bounds = wanted[::2], wanted[1::2]
-    if any(sign not in _COMPARE for sign in signs):
+    if not all(isinstance(sign, str) and sign in _COMPARE for sign in signs):
         return f"signs are {', '.join(_COMPARE)}"
     if not all(_is_number(bound) for bound in bounds):
         return "bounds are numbers between -5e9 and 5e9"
@@ -262,7 +346,7 @@ def _check_anything_but(wanted: Any) -> str:
         listed = texts if isinstance(texts, list) else [texts]
         if not listed:
             return "the list must not be empty"
-        return next((problem for text in listed if (problem := _CHECKS[name](text))), "")
+        return next((problem for text in listed if (problem := _check_refused(name, text))), "")
     listed = wanted if isinstance(wanted, list) else [wanted]
     if not listed:
         return "the list must not be empty"
@@ -271,11 +355,23 @@ def _check_anything_but(wanted: Any) -> str:
     return "" if all(_is_number(each) for each in listed) else "holds texts only, or numbers only"
 
 
+def _check_refused(name: str, wanted: Any) -> str:
+    """Return what is wrong with one text of an anything-but: no object within, and no empty affix, as for AWS."""
+    if name in ("prefix", "suffix"):
+        return "" if isinstance(wanted, str) and wanted else "must be a text that is not empty"
+    return _CHECKS[name](wanted)
+
+
 def _check_cidr(wanted: Any) -> str:
+    shape = re.fullmatch(r"([0-9.]+|[0-9A-Fa-f:]+)/([0-9]{1,3})", wanted) if isinstance(wanted, str) else None
     try:
-        ipaddress.ip_network(wanted, strict=False)
-    except (ValueError, TypeError):
+        network = ipaddress.ip_network(wanted, strict=False) if shape else None
+    except ValueError:
+        network = None
+    if network is None:
         return "must be an address range as in 10.0.0.0/24"
+    if network.prefixlen == network.max_prefixlen:
+        return f"holds one address; write it as a text, or a range of at most /{network.max_prefixlen - 1}"
     return ""
 
 

@@ -45,5 +45,5 @@ def _put(values: dict[str, Any], name: str, value: str | None) -> None:
 def _lists(values: Mapping[str, Any], model: ScoringModel) -> Iterator[str]:
     for known in sorted(model.lists, key=lambda each: each.name):
         value = values.get(known.field)
-        if value is not None and str(value).lower() in known.values:
+        if any(str(each).lower() in known.values for each in (value if isinstance(value, list) else (value,))):
             yield known.name

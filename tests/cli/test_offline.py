@@ -155,8 +155,26 @@ def test_the_demo_audience_is_scored_without_a_stage(ripen: Ripen, tmp_path: Pat
         ),
         ('{"type": "track", "userId": "u", "event": "x"}', "events.jsonl:2: timestamp is missing"),
         ('{"batch": {}}', "events.jsonl:2: batch must be a list"),
+        ("{,}", "events.jsonl:2: the line is no JSON in column 2"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "user_id": "u", "properties": {"n": NaN}}',
+         "events.jsonl:2: properties.n must be a finite number"),
+        ("[" * 100_000, "events.jsonl:2: the line is nested too deep"),
+        ('{"events": 5}', "events.jsonl:2: events must be a list of events"),
+        ('{"events": [5]}', "events.jsonl:2: events[0] must be an object"),
+        ('{"events": [{"event_id": "1", "name": "x", "occurred_at": 5}]}', "events.jsonl:2: events[0].occurred_at must be"),
+        ('{"event_id": "1", "name": "x", "occurred_at": null, "user_id": "u"}', "events.jsonl:2: occurred_at must be an ISO"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "email": 5}', "events.jsonl:2: email must be text"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "email": "\\ud800@x.example"}',
+         "events.jsonl:2: email holds half a character"),
+        ('{"event_id": "1", "name": ["x"], "occurred_at": "2026-01-05T12:00:00Z", "user_id": "u"}', "name must be text"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "user_id": "u", "properties": []}',
+         "events.jsonl:2: properties must be an object"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "user_id": "u", "verdict": "dog"}',
+         "events.jsonl:2: verdict must be one of human"),
+        ('{"event_id": "1", "name": "x", "occurred_at": "2026-01-05T12:00:00Z", "user_id": "u", "source": "x"}',
+         "events.jsonl:2: source must be one of"),
     ],
-)
+)  # fmt: skip
 def test_a_bad_line_is_named(ripen: Ripen, tmp_path: Path, line: str, problem: str) -> None:
     file = written(tmp_path, [SARAH[0]])
     file.write_text(f"{file.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
@@ -164,6 +182,40 @@ def test_a_bad_line_is_named(ripen: Ripen, tmp_path: Path, line: str, problem: s
     assert ran.code == 1
     assert ran.err.startswith("ripen: ")
     assert problem in ran.err
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(ripen: Ripen, tmp_path: Path) -> None:
+    file = written(tmp_path, SARAH)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert ripen("score", file).code == 0
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_the_line(ripen: Ripen, tmp_path: Path) -> None:
+    file = written(tmp_path, SARAH)
+    file.write_bytes(file.read_bytes() + b'\n{"name": "\xe5sa"}')
+    ran = ripen("score", file)
+    assert (ran.code, "events.jsonl:6: is no text in UTF-8; save the file as UTF-8" in ran.err) == (1, True)
+
+
+def test_standard_input_is_called_so(ripen: Ripen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("{}"))
+    assert "standard input:1: occurred_at is missing" in ripen("score", "-").err
+
+
+def test_before_the_first_event_there_is_nobody(ripen: Ripen, tmp_path: Path) -> None:
+    ran = ripen("score", written(tmp_path, SARAH), "--as-of", "2025-01-01T00:00:00Z")
+    assert ran.code == 1
+    assert "nobody had done anything by 2025-01-01T00:00:00Z; the first event is of 2026-01-05T12:00:00Z" in ran.err
+
+
+def test_a_preset_is_named_without_its_path(ripen: Ripen, tmp_path: Path) -> None:
+    file = written(tmp_path, SARAH)
+    by_name = ripen("score", file, "--playbook", "mid-market", "--json")
+    assert by_name.json == ripen("score", file, "--playbook", FOLDER / "mid-market.yaml", "--json").json
+    ran = ripen("score", file, "--playbook", "midmarket")
+    assert ran.code == 1
+    assert "midmarket: there is no such file" in ran.err
+    assert "the name of a preset: default, fit-behavior, funnel, mid-market, signals, two-factors" in ran.err
 
 
 def test_a_file_without_events_is_no_score(ripen: Ripen, tmp_path: Path) -> None:

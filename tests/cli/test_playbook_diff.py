@@ -13,12 +13,12 @@ import yaml
 
 from cli.offline import NAMING_KEY
 from functions.score.handler import handler as score
-from shared import playbook
 from shared.aws import playbooks
 from shared.aws.leads import read_entry
 from shared.instants import DAY, HOUR, instant_text, parse_instant
 from shared.lead import Lead, LeadEvent
 from shared.playbook import DEFAULT, FOLDER, compile_playbook
+from shared.playbook_yaml import read_yaml
 from shared.rules.model import ScoringModel, scoring_model
 from shared.rules.replay import gathered, replayed
 from shared.rules.scoring import evaluate
@@ -48,7 +48,7 @@ def audience_file(audience: list[LeadEvent], tmp_path_factory: pytest.TempPathFa
 def edited(tmp_path: Path) -> Edited:
     """Return the default playbook with its scoring changed, as a file beside its mails."""
     shutil.copytree(FOLDER / "mails", tmp_path / "mails")
-    said = yaml.load(DEFAULT.read_text(encoding="utf-8"), Loader=playbook._Loader)
+    said, _ = read_yaml(DEFAULT)
 
     def write(change: Callable[[dict[str, Any]], None]) -> Path:
         new = deepcopy(said)
@@ -328,6 +328,13 @@ def test_nobody_cannot_be_compared(ripen: Ripen, tmp_path: Path) -> None:
     ran = ripen("playbook", "diff", DEFAULT, DEFAULT, "--events", written(tmp_path / "none.jsonl", []))
     assert ran.code == 1
     assert "there is no event in it" in ran.err
+
+
+def test_before_the_first_event_there_is_nobody_to_compare(ripen: Ripen, audience_file: Path) -> None:
+    events = ("--events", audience_file, "--as-of", "2001-01-01T00:00:00Z")
+    ran = ripen("playbook", "diff", "default", "mid-market", *events)
+    assert ran.code == 1
+    assert "nobody had done anything by 2001-01-01T00:00:00Z; the first event is of 2" in ran.err
 
 
 def test_a_broken_playbook_is_told_with_its_problems(ripen: Ripen, edited: Edited, audience_file: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_default_playbook_is_shown_when_none_is_named(ripen: Ripen) -> None:
         "SQL means: A rep has accepted the lead and is talking to it.",
         "Signed for marketing by Head of Marketing on 2026-11-02",
         "List competitors: mail_domain is other-rival.example, rival.example",
-        'Excluded (score 0): A competitor: {"lists": ["competitors"]}',
+        "Excluded (score 0): A competitor: lists is competitors",
         "Excluded (never MQL): Looks for a job with us: job_hunt",
         "Triggers: pricing_spree, return_visit, webinar_no_show",
         "High fit is grade A, B; high engagement is level 1, 2",
@@ -96,9 +96,41 @@ def test_the_default_playbook_is_shown_when_none_is_named(ripen: Ripen) -> None:
         "after 60 quiet days; once",
         "loses 25 % each 14 days",
         "Group web (Pages and blog): 60 points at most",
+        "employees is >= 200",
+        "Form Submitted where form is demo",
+        "Track awareness (early): awareness-1 at once, awareness-2 after 7 days",
+        "Owners: Maria Lindqvist, Jonas Weber, Priya Nair; manager: Helena Novak",
+        "Working time: mon, tue, wed, thu, fri from 09:00 to 17:00, Europe/Stockholm",
+        "Sales must contact: high priority within 1 hour (of working time, warned 15 minutes before), standard",
+        "Rejected as not_ready: not again for 30 days, goes to the track awareness",
+        "Track decision (engaged, sales_ready): decision-1 after 1 hour, decision-2 after 4 days",
+        "Mails: 1 a day, 3 a week, 8 a month at most; on mon, tue, wed, thu, fri, not from 20:00 to 08:00",
         "MQL when: (rule demo_request or rule demo_form or (75 points and rule pricing_page))",
     ):
         assert said in " ".join(ran.out.split()), said
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ({"properties": {"path": [{"prefix": "/pricing"}]}}, "path begins with /pricing"),
+        ({"properties": {"kind": ["a", 5, None, True]}}, "kind is a or 5 or null or true"),
+        ({"traits": {"plan": [{"suffix": {"equals-ignore-case": "Pro"}}]}}, "traits.plan ends with Pro (in any case)"),
+        ({"event": ["x"], "properties": {"n": [{"numeric": [">", 1, "<=", 5]}]}}, "event is x and n is > 1 and <= 5"),
+        ({"a": [{"anything-but": ["x", "y"]}, {"exists": False}]}, "a is not x or y or is not there"),
+        ({"a": [{"anything-but": {"prefix": ["x", "y"]}}]}, "a never begins with x or y"),
+        ({"a": [{"equals-ignore-case": "Yes"}, {"exists": True}]}, "a is (in any case) Yes or is there"),
+        ({"a": [""], "$or": [{"b": [1]}, {"c": [{"cidr": "10.0.0.0/8"}]}]}, 'a is "" and (b is 1 or c is an address of 10.0.0.0/8)'),
+    ],
+)  # fmt: skip
+def test_a_pattern_is_shown_in_words(where: dict[str, object], words: str) -> None:
+    assert playbooks._pattern(where) == words
+
+
+def test_a_preset_is_shown_by_its_name(ripen: Ripen) -> None:
+    assert ripen("playbook", "show", "mid-market").out == ripen("playbook", "show", FOLDER / "mid-market.yaml").out
+    assert ripen("playbook", "check", "mid-market").code == 0
+    assert "mails: is a folder and no file" in ripen("playbook", "check", FOLDER / "mails").err
 
 
 def test_nobody_signed_is_said(ripen: Ripen) -> None:

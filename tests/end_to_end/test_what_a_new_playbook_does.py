@@ -15,13 +15,14 @@ import yaml
 from cli import playbook_publish
 from infra.local.demo.audience import audience
 from infra.local.outputs import Outputs
-from shared import playbook, table
+from shared import table
 from shared.aws import chains, playbooks
 from shared.aws.leads import read_entry
 from shared.instants import instant_text
 from shared.intake.segment import read_batch
 from shared.lead import Lead
 from shared.playbook import DEFAULT, compile_playbook
+from shared.playbook_yaml import read_yaml
 from shared.rules.model import scoring_model
 from shared.rules.replay import gathered
 from shared.rules.score_view import lead_score_view
@@ -130,7 +131,7 @@ CHANGES = (weight, rule, threshold)
 
 def written(path: Path, *changes: Callable[[Scoring], None]) -> Path:
     """Write the default playbook with the changes."""
-    said = deepcopy(yaml.load(DEFAULT.read_text(encoding="utf-8"), Loader=playbook._Loader))
+    said = deepcopy(read_yaml(DEFAULT)[0])
     for change in changes:
         change(said["scoring"])
     path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")

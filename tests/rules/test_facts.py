@@ -17,6 +17,7 @@ from shared.rules.facts import (
     joined_identities,
     refiled,
     selected,
+    touch_of,
     united,
 )
 from shared.rules.model import EngagementRule, scoring_model
@@ -149,8 +150,8 @@ def test_active_days_are_bounded(playbook):
 def test_identities_are_bounded_and_known_ones_stay():
     crowd = {f"anon#{number}": Naming("h", number, number) for number in range(50)}
     kept = joined_identities({"user#u": Naming("h", 0, 0)}, crowd)
-    assert len(kept) == 20
-    assert "user#u" in kept
+    assert set(kept) == {"user#u", *(f"anon#{number}" for number in range(31, 50))}
+    assert list(kept) == sorted(kept)
 
 
 def _rule():
@@ -227,6 +228,8 @@ def test_from_the_first_day_the_timeline_is_whole_active_days_are_counted_again(
     quiet = replace(PLAIN, activity=frozenset(), filed="new")
     assert refiled(lead, [first, second], frozenset(), quiet).days == {START // DAY}
     assert refiled(lead, [], frozenset(), quiet).days == lead.days
+    late = replace(before, received_at=START + 5 * DAY)
+    assert refiled(lead, [late, first, second], frozenset(), quiet).days == frozenset()
     assert refiled(lead, [before, first, second], frozenset(), quiet).days == frozenset()
 
 
@@ -352,3 +355,29 @@ def test_coming_back_is_judged_by_the_last_active_day_before():
     assert came_back([10, 20], 20, 9) is True
     assert came_back([10, 20], 20, 10) is False
     assert came_back([10, 20, 30], 25, 4) is True
+
+
+def test_consent_is_what_a_customer_s_server_says_in_any_usual_word():
+    def consent(said, source="server"):
+        return lead_of([replace(did("view", START, traits={"consent": said}), source=source)], PLAIN).value("consent")
+
+    assert [consent(said) for said in (True, "Yes ", "on", False, "NO", "0")] == [True, True, True, False, False, False]
+    assert [consent(said) for said in (None, 1, "perhaps", ["yes"])] == [None] * 4
+    assert (consent(True, "public"), consent(False, "system")) == (None, None)
+
+
+def test_a_visit_from_the_own_site_or_from_nowhere_or_of_our_own_making_is_no_touch():
+    def touch(source="server", **context):
+        return touch_of(replace(did("view", START, context=context), source=source))
+
+    tagged = {"campaign": {"source": "Partner", "medium": 5}}
+    assert touch(**tagged) == {"source": "partner"}
+    assert touch("system", **tagged) is None
+    page = {"referrer": "https://other.example/", "url": "https://www.own.example/a"}
+    assert touch(page=page) == {"source": "other.example", "medium": "referral"}
+    assert touch(page={**page, "referrer": "https://own.example/b"}) is None
+    assert touch(page={"url": "https://own.example/"}) is None
+    assert touch(page={**page, "referrer": "http://["}) is None
+    assert touch(campaign={}, page=page) == {"source": "other.example", "medium": "referral"}
+    assert touch_of(did("view", START, properties=page)) == {"source": "other.example", "medium": "referral"}
+    assert touch() is None

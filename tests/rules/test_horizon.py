@@ -104,6 +104,20 @@ def test_fit_holds_up_what_fades_and_a_penalty_that_ends_lets_it_rise():
     assert next_change_at(lead, stays, START, raw_watch(stays)) == START + 9
 
 
+def test_what_would_take_too_long_to_tell_is_to_be_looked_at_again():
+    """Gains and losses that cancel to the milli-point, while the total stands exactly on a threshold."""
+    rules = (
+        a_rule("view", 20_000, half_life=30 * DAY),
+        a_rule("leave", -20_000, half_life=30 * DAY),
+        a_rule("fit", 25_000),
+    )
+    model = a_model(*rules)
+    lead = lead_of([did(rule.rule, START) for rule in rules], model)
+    found = next_change_at(lead, model, START, raw_watch(model))
+    assert found is not None
+    assert START < found <= START + DAY
+
+
 def test_a_change_at_this_very_second_is_no_later_change():
     model = a_model(a_rule("view", 20_000, half_life=100))
     lead = lead_of([did("view", START)], model)

@@ -92,6 +92,11 @@ def test_a_list_holds_exact_values_whatever_their_case_and_type(company, found):
     assert profile_values(lead(company=company), asking(lists=["partners"]))["lists"] == found
 
 
+def test_a_field_of_several_values_is_in_a_list_by_any_of_them():
+    assert profile_values(lead(company=["Other", "ACME AB"]), asking(lists=["partners"]))["lists"] == ["partners"]
+    assert profile_values(lead(company=["Other"]), asking(lists=["partners"]))["lists"] == []
+
+
 @pytest.mark.parametrize(
     ("email", "mailbox", "domain"),
     [

@@ -37,6 +37,7 @@ CONDITIONS = [
     ({"any": [{"grade": ["A"]}, {"band": ["early"]}]}, False, None),
     ({"all": [{"rule": "demo"}, {"rule": "visit"}]}, True, "asked for a demo and viewed the pricing page"),
     ({"all": [{"rule": "demo"}, {"grade": ["A"]}]}, False, None),
+    ({"all": [{"band": ["engaged"]}, {"rule": "demo"}]}, True, "band engaged and asked for a demo"),
     (
         {"all": [{"any": [{"band": ["early"]}, {"score_at_least": 12_500}]}, {"grade": ["B"]}]},
         True,

@@ -11,7 +11,7 @@ from shared.lead import Adjustment
 from shared.rules.facts import ANSWERS_KEPT
 from shared.rules.horizon import _boundaries
 from shared.rules.model import Exclusion, FitRule
-from shared.rules.scoring import evaluate, standing_of, sums, total_of
+from shared.rules.scoring import counting_facts, evaluate, standing_of, sums, total_of
 from tests.rules.models import START, a_model, a_rule, cases, did, later, lead_of, lives, models, newest_of
 
 
@@ -115,6 +115,8 @@ def test_a_group_earns_no_more_than_its_cap_after_the_caps_of_its_rules():
     )
     assert evaluate(lead, a_model(*rules), START).total == 31_000
     assert evaluate(lead, a_model(*rules), START).bound == 31_000
+    exactly = a_model(*rules, groups={"g": ("Pages", 33_000)})
+    assert [line[2] for line in lines_of(lead, exactly, START)].count("cap") == 1
     assert all(
         line.kind != "cap" for line in evaluate(lead_of(events[1:], a_model(*rules)), a_model(*rules), START).lines
     )
@@ -280,3 +282,25 @@ def test_coming_back_counts_after_more_days_than_the_silence_and_not_at_all_when
         return evaluate(lead, model, START + days[-1] * DAY).total
 
     assert [total(0), total(0, 3), total(0, 4), total(0, 4, 5), total(0, 4, 9)] == [0, 0, 10_000, 10_000, 10_000]
+
+
+def test_the_bound_passes_over_penalties_and_rules_without_facts():
+    rules = a_rule("leave", -5_000), a_rule("never", 9_000), a_rule("view", 10_000)
+    lead = lead_of([did("leave", START), did("view", START)], a_model(*rules))
+    assert evaluate(lead, a_model(*rules), START).bound == 10_000
+
+
+def test_a_copy_of_an_event_on_another_day_counts_once_at_the_later_time():
+    later_copy = replace(did("view", START), occurred_at=START + 2 * DAY)
+    for counts in ("every", "per_day", "per_asset"):
+        rule = a_rule("view", 10_000, counts, half_life=DAY)
+        lead = lead_of([later_copy, did("view", START), did("view", START + DAY, 1)], a_model(rule))
+        (line,) = evaluate(lead, a_model(rule), START + 2 * DAY).lines
+        assert (counts, line.facts, line.points) == (counts, 2, 15_000)
+
+
+def test_what_counts_stands_in_the_order_it_happened_also_after_a_copy_took_a_later_place():
+    rule = a_rule("view", 10_000, "per_day")
+    events = [did("view", START), did("view", START + DAY, 1), replace(did("view", START), occurred_at=START + 2 * DAY)]
+    facts = counting_facts(rule, lead_of(events, a_model(rule)), a_model(rule), START + 3 * DAY)
+    assert [fact.at for fact in facts] == [START + DAY, START + 2 * DAY]

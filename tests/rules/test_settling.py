@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.instants import DAY
-from shared.lead import Lead, LeadEvent
+from shared.lead import Lead, LeadEvent, Settled
 from shared.rules.horizon import settling_watch
 from shared.rules.model import BANDS, Exclusion, FitRule
 from shared.rules.publishing import under_both
 from shared.rules.qualification import holds
-from shared.rules.settling import _returns_at, is_fresh, settle, settled_band
+from shared.rules.settling import _returns_at, _turned_down, is_fresh, settle, settled_band
 from tests.rules.models import (
     START,
     a_model,
@@ -93,7 +93,9 @@ def test_in_silence_nothing_is_said_aloud_and_the_next_own_event_says_what_still
         assert (told["BandChanged"]["from_band"], told["BandChanged"]["to_band"]) == (held.announced_band, held.band)
     untold = held.announced_qualification != held.qualification
     assert ("LeadQualified" in told) == (held.qualified and untold)
-    assert ("LeadUnqualified" in told) == held.lapse_unsaid
+    outcome = (lead.value("sales") or {}).get("outcome")
+    by_sales = _turned_down(lead, model, max(now, held.at), outcome)
+    assert ("LeadUnqualified" in told) == (held.lapse_unsaid and not by_sales)
     assert "RuleTriggered" not in told
     assert (
         settle(spoken.lead, model, now + 1, **FRESH).announcements
@@ -327,6 +329,9 @@ def test_a_due_instant_held_is_moved_only_to_an_earlier_one():
 def test_a_lead_never_settles_backwards():
     lead = settle(after(did("demo", START)), MODEL, START + 5 * DAY, **FRESH).lead
     assert settle(lead, MODEL, START, **QUIET).lead == lead
+    cold = settle(lead, MODEL, START + 10 * DAY, **QUIET).lead
+    assert (lead.settled.band, cold.settled.band) == ("engaged", "early")
+    assert settle(cold, MODEL, START + 5 * DAY, **QUIET).lead == cold
     ahead = after(did("demo", START + DAY))
     assert settle(ahead, MODEL, START, **FRESH).lead.settled.at == START + DAY
 
@@ -521,7 +526,7 @@ def test_a_lead_qualifies_by_band_or_grade_too_and_the_reason_names_nothing_that
     for condition, reason in (
         ({"band": ["sales_ready"]}, "Band sales_ready"),
         ({"grade": ["A"]}, "Grade A"),
-        ({"any": [{"score_at_least": 77_000}, {"rule": "demo"}]}, "Did demo"),
+        ({"any": [{"score_at_least": 76_001}, {"rule": "demo"}]}, "Did demo"),
     ):
         model = a_model(DEMO, fit=fit, mql=condition)
         lead = after(did("demo", START, traits={"role": "buyer"}), model=model)
@@ -537,3 +542,42 @@ def test_the_smallest_gain_is_one_and_nothing_has_no_sign():
     settlement = settle(lead, model, START + 10, **FRESH)
     assert settlement.lead.settled.qualified
     assert settlement.announcements[0].detail["reason"] == "80.001 points: Did demo +80, Did tiny +0.001, Did gone 0"
+
+
+def test_under_a_new_playbook_the_lead_is_due_when_that_one_says():
+    lead = settle(after(did("demo", START), did("demo", START, 1)), MODEL, START, **FRESH).lead
+    for_good = a_model(replace(DEMO, expires=None), bundle="plain-2")
+    first, second = under_both(lead, MODEL, for_good, START + 1, lambda each: each)
+    assert (first.lead.due_at, second.lead.due_at) == (START + 10 * DAY, None)
+
+
+def test_the_hysteresis_is_for_whoever_holds_a_band_and_a_qualification_already():
+    model = a_model(a_rule("demo", 60_000), a_rule("leave", -1_000))
+    up = settle(after(did("demo", START), model=model), model, START, **FRESH).lead
+    held = []
+    for number in range(6):
+        up = settle(applied(up, did("leave", START, number), model), model, START, **FRESH).lead
+        held.append((up.settled.band, up.settled.qualified))
+    assert held == [("sales_ready", True)] * 5 + [("engaged", False)]
+    short = replace(model, mql={"score_at_least": 60_001})
+    fresh = settle(after(did("demo", START), did("leave", START), model=model), model, START, **FRESH).lead.settled
+    assert (fresh.band, fresh.qualified) == ("engaged", False)
+    assert not settle(after(did("demo", START), model=short), short, START, **FRESH).lead.settled.qualified
+
+
+def test_a_stage_that_sales_gave_stays_where_the_register_went_missing():
+    lead = replace(after(did("view", START)), settled=Settled(stage="customer", band="early", announced_band="early"))
+    assert settle(lead, MODEL, START, **FRESH).lead.settled.stage == "customer"
+
+
+def test_a_cause_that_comes_to_light_more_than_a_day_after_its_newest_fact_is_not_told():
+    spree = a_rule("view", 1_000, "count", most=2, within=9 * DAY)
+    ask = a_rule("view", 1_000, "missing", within=3 * DAY, answer=(frozenset({"answer"}), {}))
+    for rule, delay in ((VIEW, 0), (spree, 0), (ask, 3 * DAY)):
+        for hidden, silent in ((DAY, False), (DAY + 1, True)):
+            leave = a_rule("leave", -1, expires=delay + hidden)
+            model = a_model(
+                rule, leave, triggers=frozenset({"view"}), exclusions=(Exclusion("x", "left", {}, "leave", "block"),)
+            )
+            events = [did("leave", START), did("view", START - 1 if rule is spree else START), did("view", START, 1)]
+            assert told(model, *events, delay + hidden) == [("view", delay + hidden, silent)]
