@@ -1,7 +1,7 @@
 # Ripen. `make` alone prints what can be made.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test check lint format format-check types synth deploy lock bench
+.PHONY: help setup up down demo test check lint format format-check types synth deploy lock bench properties
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,9 @@ demo: setup ## deploy to the embedded AWS and watch some weeks of traffic turn i
 
 test: setup ## run every test, the end-to-end ones on an embedded AWS of their own
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
+
+properties: setup ## every property of the rules over 10,000 cases each: a quarter of an hour
+	@RIPEN_CASES=10000 $(PYTHON) -m pytest tests/rules -n 2 --dist worksteal
 
 bench: setup ## measure against the reference handler: ratios, some minutes
 	@$(PYTHON) -m tests.benchmarks

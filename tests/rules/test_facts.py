@@ -381,3 +381,22 @@ def test_a_visit_from_the_own_site_or_from_nowhere_or_of_our_own_making_is_no_to
     assert touch(campaign={}, page=page) == {"source": "other.example", "medium": "referral"}
     assert touch_of(did("view", START, properties=page)) == {"source": "other.example", "medium": "referral"}
     assert touch() is None
+
+
+def test_each_way_of_counting_keeps_the_newest_of_its_own_keys():
+    facts = [
+        Fact(START, "e0", "a"),
+        Fact(START + 5, "e1", "b"),
+        Fact(START + DAY, "e2", "a"),
+        Fact(START + DAY + 5, "e3", "a"),
+    ]
+
+    def kept(counts, most=2, **how):
+        return [fact.event for fact in selected(a_rule("view", 1, counts, most=most, **how), facts)]
+
+    assert kept("every") == kept("count") == ["e2", "e3"]
+    assert kept("once", most=1) == ["e3"]
+    assert kept("per_asset") == kept("missing") == kept("count", distinct="asset") == ["e1", "e3"]
+    assert kept("count", distinct="day") == kept("once", most=400, silence=3) == ["e1", "e3"]
+    assert (kept("per_day"), kept("per_day", a_day=2)) == (["e1", "e3"], ["e0", "e1", "e2", "e3"])
+    assert kept("per_day", most=1, a_day=2) == ["e2", "e3"]

@@ -39,6 +39,7 @@ EDITS = (
     (f"{LEADERS}20\n", f"{LEADERS}25\n"),
     (NEXT_RULE, NEW_RULE + NEXT_RULE),
     ("{score_at_least: 75}", "{score_at_least: 65}"),
+    ("mql: 75 points", "mql: 65 points"),
 )
 """What the review changes: a leader is worth more, a new rule, and the least points that qualify."""
 
