@@ -9,6 +9,7 @@ Keys travel into logs and URLs, so no address ever stands in one.
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 
 EMAIL = "email"
 USER = "user"
@@ -34,6 +35,7 @@ def normal_email(address: str) -> str:
     return address.strip().lower()
 
 
+@lru_cache(maxsize=4096)
 def _keyed(secret: str, text: str, size: int) -> str:
     digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()[:size]
     return base64.b32encode(digest).decode().lower().rstrip("=")
