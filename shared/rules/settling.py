@@ -227,7 +227,8 @@ def _announcements(telling: _Telling, causes: tuple[Cause, ...]) -> list[Announc
     said += _qualification(telling, common)
     if before.stage != after.stage and after.stage not in ("lead", "mql") and not telling.lapses:
         detail = {"from_stage": before.stage, "to_stage": after.stage, "reason": f"Sales: {after.stage}", **common}
-        said.append(Announcement("StageChanged", detail, silent=False))  # somebody did that, whatever else is silent
+        by_playbook = telling.aloud.news == frozenset()  # no event at all; else sales did it, whatever else is silent
+        said.append(Announcement("StageChanged", detail, silent=by_playbook))
     for each in causes:
         detail = {"rule": each.rule, "cause_at": instant_text(each.key[0]), "reason": each.label, **common}
         aloud = not each.late and (telling.aloud.news is None or not telling.aloud.news.isdisjoint(each.events))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.instants import DAY
-from shared.lead import Lead, LeadEvent, Settled
+from shared.lead import Lead, LeadEvent, Register, Settled
 from shared.rules.horizon import settling_watch
 from shared.rules.model import BANDS, Exclusion, FitRule
 from shared.rules.publishing import under_both
@@ -581,3 +581,16 @@ def test_a_cause_that_comes_to_light_more_than_a_day_after_its_newest_fact_is_no
             )
             events = [did("leave", START), did("view", START - 1 if rule is spree else START), did("view", START, 1)]
             assert told(model, *events, delay + hidden) == [("view", delay + hidden, silent)]
+
+
+def test_who_came_back_after_a_rejection_is_recycled_in_silence_when_only_the_playbook_takes_the_gain_away():
+    old = a_model(DEMO, mql={"rule": "demo"}, cool_downs={"timing": DAY})
+    lead = lead_of([did("demo", START)], old)
+    rejected = {"outcome": "rejected", "reason": "timing"}
+    lead = replace(lead, profile={"sales": Register(rejected, START - 2 * DAY, "k", proven=True)})
+    lead = settle(lead, old, START, fresh=True, own=True).lead
+    assert lead.settled.stage == "mql"
+    new = replace(a_model(VIEW, mql={"rule": "view"}, cool_downs={"timing": DAY}), bundle="plain-2")
+    _, second = under_both(lead, old, new, START + 60, lambda each: each)
+    assert second.lead.settled.stage == "recycled"
+    assert aloud(second) == []
