@@ -8,7 +8,6 @@ table built with integer square roots: every Python on every processor gives the
 from math import isqrt
 
 _BITS = 62
-_ONE = 1 << _BITS
 _STEPS_LOG2 = 8
 _STEPS = 1 << _STEPS_LOG2
 _GUARD = 128
