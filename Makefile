@@ -1,7 +1,7 @@
 # Ripen. `make` alone prints what can be made.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test check lint format format-check types synth deploy lock bench properties
+.PHONY: help setup up down demo test check lint format format-check types synth deploy lock bench properties openapi tracker
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,13 @@ $(VENV)/.ready: requirements/dev.txt requirements/uv.txt requirements/setup pypr
 	@requirements/setup $(VENV)
 	@touch $@
 
+# The released SDKs and the browser that tests run. Only tests need them: 75 MB, once.
+BROWSER := tests/browser/node_modules/.ready
+$(BROWSER): tests/browser/package-lock.json tests/browser/unpack.mjs | $(VENV)/.ready
+	@echo "setup: installing the SDKs and the browser of the tests (the first time takes a minute)"
+	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node unpack.mjs
+	@touch $@
+
 up: setup ## start the embedded AWS, deploy the local stage, start what stands beside it
 	@$(PYTHON) -m infra.local.up
 
@@ -35,7 +42,7 @@ down: setup ## stop what `make up` started
 demo: setup ## deploy to the embedded AWS and watch some weeks of traffic turn into calls and mails
 	@$(PYTHON) -m infra.local.demo
 
-test: setup ## run every test, the end-to-end ones on an embedded AWS of their own
+test: setup $(BROWSER) ## run every test, the end-to-end ones on an embedded AWS of their own
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 properties: setup ## every property of the rules over 10,000 cases each: a quarter of an hour
@@ -68,6 +75,12 @@ synth: setup ## synthesize every stage, with the security checks
 
 deploy: setup ## deploy STAGE (dev unless told: make deploy STAGE=prod)
 	@$(BIN)/cdk deploy --all --context stage=$(STAGE)
+
+openapi: setup ## write the OpenAPI document and the schemas of the intake
+	@$(PYTHON) -m tests.contracts.openapi
+
+tracker: setup $(BROWSER) ## build the script that pages load, functions/ingest/static/ripen.js
+	@node tracker/build.mjs
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes --universal \
   --python-version 3.11 --no-emit-index-url --no-emit-find-links

@@ -51,7 +51,7 @@ def read_events(file: str) -> EventFile:
             continue
         place = f"{name}:{number}"
         try:
-            said = _object(line)
+            said = json_object(line)
             if "batch" in said:
                 taken, left = _batch(said)
                 events += taken
@@ -78,7 +78,7 @@ def _text(file: str, name: str) -> str:
         raise EventsError(f"{name}:{line}: is no text in UTF-8; save the file as UTF-8") from error
 
 
-def _object(line: str) -> dict[str, Any]:
+def json_object(line: str) -> dict[str, Any]:
     try:
         said = json.loads(line)
     except json.JSONDecodeError as error:
@@ -138,7 +138,7 @@ def _lead_event(said: Mapping[str, Any], source: Source, received_at: int | None
 
 def _call(said: Mapping[str, Any]) -> LeadEvent:
     """Read one call. Raises InvalidInputError when a stage would refuse it."""
-    events, refused = read_batch({"batch": [said]}, intake=_intake(said), received_at=_received_at(said))
+    events, refused = read_batch({"batch": [said]}, intake=_intake(said), received_at=received_when(said))
     for each in refused:
         raise InvalidInputError(each.field, each.message)
     return events[0]
@@ -149,12 +149,12 @@ def _batch(said: Mapping[str, Any]) -> tuple[list[LeadEvent], list[Rejection]]:
     if not isinstance(said["batch"], list):
         raise InvalidInputError("batch", "must be a list of events")
     if said.get("receivedAt") or said.get("sentAt"):
-        return read_batch(said, intake=_intake(said), received_at=_received_at(said))
+        return read_batch(said, intake=_intake(said), received_at=received_when(said))
     events: list[LeadEvent] = []
     refused: list[Rejection] = []
     for index, call in enumerate(said["batch"]):
         try:
-            received_at = _received_at(call) if isinstance(call, dict) else 0  # read_batch refuses what is none
+            received_at = received_when(call) if isinstance(call, dict) else 0  # read_batch refuses what is none
         except InvalidInputError as error:
             refused.append(Rejection(index, error.field, error.problem))
             continue
@@ -169,7 +169,7 @@ def _intake(said: Mapping[str, Any]) -> Intake:
     return "public" if str(said.get("writeKey", "")).startswith("public_") else "server"
 
 
-def _received_at(said: Mapping[str, Any]) -> int:
+def received_when(said: Mapping[str, Any]) -> int:
     """Return when a stage would have received a call or a batch: when it says so, else when it was sent or happened."""
     for field in ("receivedAt", "sentAt", "timestamp", "originalTimestamp"):
         if (instant := moment(said.get(field), field)) is not None:

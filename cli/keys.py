@@ -12,8 +12,9 @@ from shared.keys import KeyKind
 USES: dict[KeyKind, str] = {
     "public": "in web pages and forms: may add what people do, proves nothing",
     "server": "on your servers: also proves who somebody is",
-    "admin": "reads leads",
-    "sales": "works handoffs",
+    "admin": "reads, adjusts, judges, exports and erases leads",
+    "sales": "works handoffs, reads reports, sets time off",
+    "outcomes": "in your CRM: says who was won, lost, disqualified or became a customer",
 }
 
 _LABEL = re.compile(r"[a-z0-9-]{1,32}")
@@ -21,7 +22,7 @@ _LABEL = re.compile(r"[a-z0-9-]{1,32}")
 
 def show(asked: argparse.Namespace, console: Console) -> None:
     """
-    Print one key of each kind.
+    Print one key of each kind, and the secret that webhooks are signed with.
 
     Raises:
         StageError: The label cannot stand in a key.
@@ -30,4 +31,7 @@ def show(asked: argparse.Namespace, console: Console) -> None:
         raise StageError(f"label {asked.label!r}: use 1 to 32 of a-z, 0-9 and hyphen")
     stage = Stage(asked.stage)
     for kind in get_args(KeyKind):
-        console.print(f"{kind:<7} {stage.key(kind, asked.label)}  [dim]{USES[kind]}[/]", soft_wrap=True)
+        console.print(f"{kind:<8} {stage.key(kind, asked.label)}  [dim]{USES[kind]}[/]", soft_wrap=True)
+    label = asked.label or asked.stage
+    use = f"instead, where the CRM signs its webhooks: POST /v1/outcomes?label={label}"
+    console.print(f"{'webhook':<8} {stage.webhook_secret(asked.label)}  [dim]{use}[/]", soft_wrap=True)

@@ -1,14 +1,15 @@
-"""`ripen lead show`, `ripen lead adjust` and `ripen leads`: what the API of a stage says of leads, and points by hand."""
+"""`ripen lead` and `ripen leads`: what the API of a stage says of leads, points by hand, and people's rights."""
 
 import argparse
 import getpass
 import json
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote, urlencode
 
 from rich.console import Console
@@ -22,6 +23,10 @@ from shared.instants import instant_text
 
 SECONDS = 30
 
+LONGEST_WAIT = 600
+LOOK_EVERY = 2
+"""Seconds an erasure is waited for at most, and between two looks."""
+
 
 class ApiError(RipenError):
     """The API refused the request or did not answer."""
@@ -30,11 +35,11 @@ class ApiError(RipenError):
 def show(asked: argparse.Namespace, console: Console) -> None:
     """Print one lead with its score line by line."""
     if asked.email is not None:
-        lead = _ask(asked, "/v1/leads/lookup", body={"email": asked.email})
+        lead = ask(asked, "/v1/leads/lookup", body={"email": asked.email})
     else:
-        lead = _ask(asked, f"/v1/leads/{quote(asked.id, safe='')}")
+        lead = ask(asked, f"/v1/leads/{quote(asked.id, safe='')}")
     if asked.json:
-        _print_json(lead, console)
+        print_json(lead, console)
         return
     score, settled = lead["score"], lead["settled"]
     console.print(f"[bold]{escape(_name(lead))}[/]  {lead['lead_id']}")
@@ -60,11 +65,11 @@ def show(asked: argparse.Namespace, console: Console) -> None:
 
 def adjust(asked: argparse.Namespace, console: Console) -> None:
     """Give a lead points, or take some, by hand."""
-    lead_id = asked.id or _ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
+    lead_id = asked.id or ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
     body = {"points": asked.points, "reason": asked.reason, "by": asked.by or getpass.getuser()}
     if asked.seconds is not None:
         body["until"] = instant_text(int(time.time()) + asked.seconds)
-    taken = _ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/adjustments", body=body)
+    taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/adjustments", body=body)
     until = f" until {body['until']}" if "until" in body else ""
     console.print(
         f"{signed(Decimal(str(asked.points)))} for {escape(lead_id)}{until}, by {escape(body['by'])}: "
@@ -72,12 +77,29 @@ def adjust(asked: argparse.Namespace, console: Console) -> None:
     )
 
 
+def judge(asked: argparse.Namespace, console: Console) -> None:
+    """Say who was at work, by hand."""
+    lead_id = asked.id or ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
+    body = {
+        "verdict": asked.verdict,
+        "from": instant_text(asked.since),
+        "until": instant_text(asked.until),
+        "reason": asked.reason,
+        "by": asked.by or getpass.getuser(),
+    }
+    taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/verdicts", body=body)
+    console.print(
+        f"{asked.verdict} for {escape(lead_id)} from {body['from']} until {body['until']}, by {escape(body['by'])}: "
+        f"{escape(body['reason'])}. The score follows within seconds ({taken['event_id']})."
+    )
+
+
 def rank(asked: argparse.Namespace, console: Console) -> None:
     """Print the best leads, the best first."""
     query = {"limit": str(asked.limit)} | ({} if asked.band is None else {"band": asked.band})
-    found = _ask(asked, "/v1/leads", query=query)
+    found = ask(asked, "/v1/leads", query=query)
     if asked.json:
-        _print_json(found, console)
+        print_json(found, console)
         return
     table = Table("#", "Lead", "Points", "Grade", "Band", "Stage", "Id")
     for place, lead in enumerate(found["leads"], start=1):
@@ -88,6 +110,79 @@ def rank(asked: argparse.Namespace, console: Console) -> None:
             f"{score['grade']}{score['level']}", score["band"], lead["settled"]["stage"], lead["lead_id"],
         )  # fmt: skip
     console.print(table)
+
+
+def export(asked: argparse.Namespace, console: Console) -> None:
+    """Write everything held about one person as one JSON document, page by page as it is read."""
+    lead_id = _lead_id(asked)
+    out = sys.stdout if asked.out is None else asked.out.open("w", encoding="utf-8")
+    try:
+        number = _write_export(asked, lead_id, out)
+    finally:
+        if asked.out is not None:
+            out.close()
+    if asked.out is not None:
+        console.print(f"{number} items about {lead_id} in {asked.out}", soft_wrap=True)
+
+
+def _write_export(asked: argparse.Namespace, lead_id: str, out: TextIO) -> int:
+    cursor: str | None = None
+    number = 0
+    while True:
+        page = ask(asked, f"/v1/leads/{lead_id}/export", query={} if cursor is None else {"cursor": cursor})
+        if number == 0 and cursor is None:
+            head = {"schema": page["schema"], "lead_id": page["lead_id"], "exported_at": instant_text(int(time.time()))}
+            out.write(json.dumps(head)[:-1] + ', "items": [')
+        for item in page["items"]:
+            out.write(",\n" if number else "\n")
+            out.write(json.dumps(item, ensure_ascii=False, default=float))
+            number += 1
+        cursor = page["next"]
+        if cursor is None:
+            out.write("\n]}\n")
+            return number
+
+
+def erase(asked: argparse.Namespace, console: Console) -> None:
+    """Erase one person, for good; the proof is printed when it is done."""
+    whom = asked.email or asked.user_id or asked.id
+    if not asked.yes:
+        raise ApiError(f"nothing was erased: say --yes to erase everything about {whom}, for good")
+    body = {"by": asked.by or getpass.getuser(), "reason": asked.reason}
+    if asked.id is not None:
+        said = ask(asked, f"/v1/leads/{quote(asked.id, safe='')}/erase", body=body)
+    else:
+        named = {"user_id": asked.user_id} if asked.email is None else {"email": asked.email}
+        said = ask(asked, "/v1/leads/erase", body=named | body)
+    console.print(f"There is no such lead any more. Erasure {said['erasure']} removes what is left.", soft_wrap=True)
+    if asked.wait:
+        print_json(_finished(asked, said["erasure"]), console)
+
+
+def erasure(asked: argparse.Namespace, console: Console) -> None:
+    """Print an erasure: how far it is, or the proof."""
+    print_json(ask(asked, f"/v1/erasures/{quote(asked.id, safe='')}"), console)
+
+
+def _finished(asked: argparse.Namespace, erasure_id: str) -> dict[str, Any]:
+    """
+    Return the erasure once it is done.
+
+    Raises:
+        ApiError: It is not, after ten minutes; it goes on by itself.
+    """
+    end = time.monotonic() + LONGEST_WAIT
+    while (said := ask(asked, f"/v1/erasures/{erasure_id}"))["state"] != "done":
+        if time.monotonic() > end:
+            raise ApiError(f"erasure {erasure_id} is not done after {LONGEST_WAIT} seconds; it goes on by itself")
+        time.sleep(LOOK_EVERY)
+    return said
+
+
+def _lead_id(asked: argparse.Namespace) -> str:
+    if asked.email is None:
+        return quote(asked.id, safe="")
+    return str(ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"])
 
 
 def _lines(lines: list[dict[str, Any]], total: Decimal) -> Table:
@@ -112,9 +207,10 @@ def _name(lead: Mapping[str, Any]) -> str:
     return " ".join(parts) or "Somebody without a name"
 
 
-def _ask(
-    asked: argparse.Namespace, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
-) -> dict[str, Any]:
+def ask(
+    asked: argparse.Namespace, path: str, *, query: Mapping[str, str] | None = None, body: Any = None,
+    method: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """
     Ask the API as the stage's administrator.
 
@@ -127,6 +223,7 @@ def _ask(
         f"{stage.api_url}{path}{'?' if said else ''}{urlencode(said)}",
         data=None if body is None else json.dumps(body).encode(),
         headers={"authorization": f"Bearer {stage.key('admin')}", "content-type": "application/json"},
+        method=method,
     )
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - as above
@@ -145,5 +242,5 @@ def _refusal(error: urllib.error.HTTPError) -> str:
         return f"the API answered {error.code}"
 
 
-def _print_json(said: Any, console: Console) -> None:
+def print_json(said: Any, console: Console) -> None:
     console.out(json.dumps(said, indent=2, ensure_ascii=False, default=float), highlight=False)

@@ -4,17 +4,30 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from cli import keys, leads, offline, playbook_diff, playbook_publish, playbooks, sweeps
+from cli import (
+    import_command,
+    keys,
+    leads,
+    offline,
+    owners,
+    playbook_diff,
+    playbook_publish,
+    playbooks,
+    reports,
+    sweeps,
+)
 from shared.errors import NaiveTimeError, RipenError
 from shared.instants import parse_instant
 from shared.playbook import DEFAULT
 from shared.playbook_problems import PlaybookError
 from shared.playbook_types import Span
 from shared.rules.model import BANDS
+from shared.rules.sla_report import BY
 
 _EVENT_LINES = (
     "Each line is a call of Segment's API (type, userId or anonymousId, timestamp, ...), the body of a batch of them, a "
@@ -55,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_lead(commands)
     _add_leads(commands)
+    _add_owners(commands)
+    _add_import(commands)
+    _add_report(commands)
     _add_sweep(commands)
     _add_playbook(commands)
     return parser
@@ -64,7 +80,7 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser(
         "keys",
         help="print the API keys of a stage",
-        description="Print the four kinds of API key of a stage. Keys are derived from the stage's signing secret and "
+        description="Print the API keys of a stage, one of each kind, and the secret for signed webhooks. Keys are derived from the stage's signing secret and "
         "stored nowhere; another label gives another key.",
     )
     _add_stage(command)
@@ -88,7 +104,7 @@ def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_lead(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser("lead", help="look at one lead, or adjust its score")
+    command = commands.add_parser("lead", help="look at one lead, adjust or judge it, export or erase it")
     actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = actions.add_parser("show", help="print a lead with its score line by line")
     who = show.add_mutually_exclusive_group(required=True)
@@ -113,6 +129,81 @@ def _add_lead(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     adjust.add_argument("--for", dest="seconds", type=_span, metavar="TIME", help='as in "30 days" (for good)')
     _add_stage(adjust)
     adjust.set_defaults(command=leads.adjust, as_of=None)
+    _add_rights(actions)
+
+
+def _add_rights(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    export = actions.add_parser("export", help="write everything held about one person as one JSON document")
+    who = export.add_mutually_exclusive_group(required=True)
+    who.add_argument("--email", help="the person's mail address")
+    who.add_argument("--id", help="the lead's id, or that of one of its identities")
+    export.add_argument("--out", type=Path, metavar="FILE", help="where to (standard output)")
+    _add_stage(export)
+    export.set_defaults(command=leads.export, as_of=None)
+    erase = actions.add_parser(
+        "erase",
+        help="erase one person, for good",
+        description="Erase one person: at once there is no such lead; what is left goes within minutes. Of each mail "
+        "address stays, by its keyed hash alone, that it is never mailed again. What arrives late is dropped.",
+    )
+    whom = erase.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--email", help="the person's mail address")
+    whom.add_argument("--user-id", help="the person's user id")
+    whom.add_argument("--id", help="the lead's id, or that of one of its identities")
+    erase.add_argument("--by", help="who says so, an id and no mail address (the user's login name)")
+    erase.add_argument(
+        "--reason", required=True, help="why, in up to 120 characters and without an address: it is kept"
+    )
+    erase.add_argument("--yes", action="store_true", help="do it: there is no way back")
+    erase.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until everything is gone")
+    _add_stage(erase)
+    erase.set_defaults(command=leads.erase, as_of=None)
+    erasure = actions.add_parser("erasure", help="print how far an erasure is; when it is done, the proof")
+    erasure.add_argument("id", metavar="ID", help="the erasure's id")
+    _add_stage(erasure)
+    erasure.set_defaults(command=leads.erasure, as_of=None)
+    judge = actions.add_parser(
+        "judge",
+        help="say that a machine did what a lead did in some time, or that a person did",
+        description="Say who was at work: what a machine did counts nothing. It holds over what was found by user agent or "
+        "speed, the latest said holds, and the lead is scored again from its timeline.",
+    )
+    whom = judge.add_mutually_exclusive_group(required=True)
+    whom.add_argument("id", nargs="?", metavar="ID", help="the lead's id")
+    whom.add_argument("--email", help="the lead's mail address")
+    judge.add_argument("--verdict", choices=("machine", "human"), required=True)
+    judge.add_argument("--from", dest="since", type=_instant, required=True, metavar="TIME", help="the first instant")
+    judge.add_argument("--until", type=_instant, required=True, metavar="TIME", help="the last instant")
+    judge.add_argument("--reason", required=True, help="why, in up to 120 characters")
+    judge.add_argument("--by", help="who says so (the user's login name)")
+    _add_stage(judge)
+    judge.set_defaults(command=leads.judge, as_of=None)
+
+
+def _add_owners(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("owners", help="list who is given leads, how many today, and who is away")
+    _add_stage(command)
+    _add_json(command)
+    command.set_defaults(command=owners.show, as_of=None)
+    one = commands.add_parser("owner", help="say that somebody of sales is away, or back")
+    actions = one.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    away = actions.add_parser(
+        "away",
+        help="say when somebody is away",
+        description="Say when somebody is away. A day counts whole, in their own zone. They are given no lead that "
+        "qualifies meanwhile; clocks that start then count none of the time. What they hold already stays theirs.",
+    )
+    away.add_argument("name", metavar="NAME", help="the person's id in the playbook")
+    away.add_argument("--from", dest="since", required=True, metavar="TIME", help="first day, or a time with a zone")
+    away.add_argument("--until", required=True, metavar="TIME", help="last day, or a time with a zone")
+    away.add_argument("--by", help="who says so, an id and no mail address (the user's login name)")
+    _add_stage(away)
+    away.set_defaults(command=owners.away, as_of=None)
+    back = actions.add_parser("back", help="take time off back; that of the playbook is changed there")
+    back.add_argument("name", metavar="NAME", help="the person's id in the playbook")
+    back.add_argument("--from", dest="since", metavar="TIME", help="the one that begins then (all)")
+    _add_stage(back)
+    back.set_defaults(command=owners.back, as_of=None)
 
 
 def _add_leads(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -123,6 +214,68 @@ def _add_leads(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_stage(command)
     _add_json(command)
     command.set_defaults(command=leads.rank)
+
+
+def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "import",
+        help="bring people or events from a file into a stage, as history",
+        description="Bring people (.csv) or events (.jsonl: calls of Segment's API, or batches of them) into a stage as "
+        "history: all of it counts, and nobody is alerted, enrolled or mailed for it. A row counts once, however often it "
+        "is imported. Ends with 0 when everything was taken, 3 when rows were left out, 130 when you stopped it.",
+    )
+    command.add_argument("file", type=Path, metavar="FILE", help="people.csv or events.jsonl")
+    command.add_argument(
+        "--map", action="append", default=[], metavar="COLUMN=FIELD",
+        help="what a column says: email, user_id, anonymous_id, timestamp, consent, consent_at, consent_source or a trait; "
+        "FIELD[] for several values in a cell, nothing after = to leave the column out",
+    )  # fmt: skip
+    command.add_argument("--map-file", type=Path, metavar="FILE", help="the same, one a line")
+    command.add_argument("--created-at", metavar="COLUMN", help="the column that says when; as --map COLUMN=timestamp")
+    command.add_argument(
+        "--as-of",
+        type=_instant,
+        metavar="TIME",
+        help="when rows without a time count as said (when the file was written)",
+    )
+    command.add_argument("--zone", type=_zone, metavar="ZONE", help="of times without one, as in Europe/Berlin")
+    command.add_argument(
+        "--dry-run", action="store_true", help="check every row and print what would happen; send nothing"
+    )
+    command.add_argument("--resume", action="store_true", help="go on with an import that was stopped")
+    command.add_argument("--rate", type=_positive, metavar="N", help="at most this many rows a second")
+    _add_stage(command)
+    command.add_argument("--url", help="address of an API, instead of a stage's")
+    command.add_argument("--key", help="with --url: a server key")
+    command.set_defaults(command=import_command.run)
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("report", help="tell how sales does with the leads it is given")
+    actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    sla = actions.add_parser(
+        "sla",
+        help="print how fast and how reliably handoffs were worked, and what came of them",
+        description="Print time to first contact, clocks met and breached, what was accepted, rejected, won and lost of "
+        "the handoffs made in some time, and those that are open now. docs/reports.md defines every figure.",
+    )
+    sla.add_argument("--from", dest="since", metavar="TIME", help="as in 2026-01-05, in UTC (13 weeks before --to)")
+    sla.add_argument("--to", dest="until", metavar="TIME", help="the first instant that is out (now)")
+    sla.add_argument("--by", choices=BY, help="one split only (all of them)")
+    _add_stage(sla)
+    _add_json(sla)
+    sla.set_defaults(command=reports.sla, as_of=None)
+    digest = actions.add_parser(
+        "digest",
+        help="send operations the review of last month's rejections now",
+        description="Run the function that reviews a month's rejections as its schedule does: the review goes to the "
+        "operations topic, and is printed.",
+    )
+    digest.add_argument(
+        "--at", type=_instant, metavar="TIME", help="the review is of the month before this one's (now)"
+    )
+    _add_stage(digest)
+    digest.set_defaults(command=reports.digest)
 
 
 def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -225,6 +378,20 @@ def _instant(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as in 2026-01-05T09:00:00Z") from error
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time zone; write it as in Europe/Berlin") from error
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: write a number above 0")
+    return number
 
 
 def _span(text: str) -> int:

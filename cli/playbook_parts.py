@@ -10,7 +10,7 @@ from cli.text import duration, of_milli, points, signed
 _ONE_OF = {
     "fit": "fit rule", "engagement": "rule", "exclusions": "exclusion", "groups": "group", "lists": "list",
     "profile": "profile field", "cool_downs": "cool-down after", "bands": "band", "grades": "grade",
-    "qualification": "condition", "inactivity": "inactivity of",
+    "qualification": "condition", "inactivity": "inactivity of", "comes_back": "condition to come back after",
 }  # fmt: skip
 """Parts of `scoring` that hold named things, and what one of them is called."""
 
@@ -96,7 +96,7 @@ def _values(part: str, said: Any) -> dict[tuple[str, ...], Any]:
     """Return the values of a thing by their place. Patterns and conditions stay whole; what is not set has no place."""
 
     def within(place: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-        if isinstance(value, Mapping) and place[-1] not in ("where", "qualification"):
+        if isinstance(value, Mapping) and place[-1] not in ("where", "qualification", "comes_back"):
             for name, inner in value.items():
                 if name not in _MADE_BY_THE_COMPILER:
                     yield from within((*place, name), inner)

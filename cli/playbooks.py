@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from cli.text import duration, of_milli, points, signed
 from shared.playbook import reservations
 from shared.playbook_editor import editor_schema
 from shared.playbook_problems import PlaybookError
+from shared.rules.calendars import DAY_NAMES
 
 LISTED = 5
 """Values of a list that are shown; the others are counted."""
@@ -141,23 +142,52 @@ def _condition(said: Mapping[str, Any]) -> str:
     return f"rule {wanted}" if form == "rule" else f"{form} {', '.join(wanted)}"
 
 
+_TIMES = {
+    "business": "of working time",
+    "calendar": "by the calendar",
+    "end_of_day": "or more are left of the day, by its end",
+}
+
+
+def _hours(by_day: Sequence[Sequence[Sequence[str]]]) -> str:
+    """Say working hours, days with the same hours together: `mon-fri 09:00-17:00`."""
+    said: list[str] = []
+    written = [" and ".join(f"{opens}-{closes}" for opens, closes in spans) for spans in by_day]
+    for hours in dict.fromkeys(filter(None, written)):
+        days = [DAY_NAMES[day] for day, each in enumerate(written) if each == hours]
+        run = DAY_NAMES[DAY_NAMES.index(days[0]) :][: len(days)]
+        said.append(f"{f'{days[0]}-{days[-1]}' if len(days) > 2 and tuple(days) == run else ', '.join(days)} {hours}")
+    return "; ".join(said)
+
+
+def _owner(rep: Mapping[str, Any]) -> str:
+    quota = "" if rep["daily_quota"] is None else f"{rep['daily_quota']} a day at most"
+    weight = "" if rep["capacity"] == 1 else f"capacity {rep['capacity']}"
+    teams = f"team {', '.join(rep['teams'])}" if rep["teams"] else ""
+    said = ", ".join(filter(None, [teams, weight, quota]))
+    return f"{rep['name']} ({said})" if said else str(rep["name"])
+
+
 def _handoff(handoff: Mapping[str, Any]) -> Iterator[str]:
-    yield f"Owners: {', '.join(rep['name'] for rep in handoff['owners'])}; manager: {handoff['manager']['name']}"
-    calendar = handoff["calendar"]
-    yield (
-        f"Working time: {', '.join(calendar['days'])} from {calendar['opens']} to {calendar['closes']}, {calendar['zone']}"
-    )
+    yield f"Owners: {', '.join(map(_owner, handoff['owners']))}; manager: {handoff['manager']['name']}"
+    for each in handoff["accounts"]:
+        of = ", ".join((*each["companies"], *each["domains"], *(f"list {name}" for name in each["lists"])))
+        yield f"Accounts of {each['owner']}: {of}"
+    for each in handoff["routing"]:
+        yield f"Route {each['name']}: {_pattern(each['where']) or 'everybody'} to {each['to']}"
+    for name, calendar in (("Working time", handoff["calendar"]), *handoff["calendars"].items()):
+        yield f"{name}: {_hours(calendar['hours'])}, {calendar['zone']}, {len(calendar['holidays'])} holidays known"
     for name, pair in handoff["clocks"].items():
         said = [
             f"{priority} priority within {duration(clock['within_seconds'])} "
-            f"({'of working time' if clock['time'] == 'business' else 'by the calendar'}, "
-            f"warned {duration(clock['warn_before_seconds'])} before)"
+            f"({_TIMES[clock['time']]}, warned {duration(clock['warn_before_seconds'])} before)"
             for priority, clock in pair.items()
         ]
-        yield f"Sales must {name}: {', '.join(said)}"
+        yield f"Sales must {name.replace('_', ' ')}: {', '.join(said)}"
     for each in handoff["reject_reasons"]:
         to = f", goes to the track {each['returns_to']}" if each["returns_to"] else ""
-        yield f"Rejected as {each['code']}: not again for {duration(each['cool_down_seconds'])}{to}"
+        until = "never again" if each["never"] else f"not again for {duration(each['cool_down_seconds'])}"
+        yield f"Rejected as {each['code']}: {until}{to}"
 
 
 def _mails(document: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from infra.local.state import state_folder
 from infra.names import pascal
 from shared.aws import deployments
 from shared.errors import RipenError
-from shared.keys import KeyKind, mint_key
+from shared.keys import KeyKind, mint_key, webhook_secret
 
 LOCAL = "local"
 
@@ -42,8 +42,14 @@ class Stage:
         if self.name == LOCAL and label is None:
             known = self._local
             return {"public": known.public_key, "server": known.write_key, "admin": known.admin_key,
-                    "sales": known.sales_key}[kind]  # fmt: skip
+                    "sales": known.sales_key, "outcomes": known.outcomes_key}[kind]  # fmt: skip
         return mint_key(kind, label or self.name, self._signing_secret)
+
+    def webhook_secret(self, label: str | None = None) -> str:
+        """Return what a CRM signs its webhooks with; the label goes into the address it sends them to."""
+        if self.name == LOCAL and label is None:
+            return self._local.webhook_secret
+        return webhook_secret(label or self.name, self._signing_secret)
 
     def function(self, name: str) -> str:
         """Return the deployed name of a function's folder."""

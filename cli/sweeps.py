@@ -17,11 +17,12 @@ def run(asked: argparse.Namespace, console: Console) -> None:
     function = SWEEPS[asked.sweep]
     stage = Stage(asked.stage)
     at = instant_text(asked.at)
-    answer = deployments.run_function(stage.function(function), _tick(function, at))
+    answer = deployments.run_function(stage.function(function), tick(function, at))
     console.print(f"{function} ran at {at}{'' if answer is None else f': {json.dumps(answer)}'}")
 
 
-def _tick(function: str, at: str) -> dict[str, object]:
+def tick(function: str, at: str) -> dict[str, object]:
+    """Return the event the schedule of the function would send at that instant."""
     return {
         "version": "0",
         "id": f"by-hand-{function}-{at}",

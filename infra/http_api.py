@@ -12,6 +12,7 @@ from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.cors import ALLOWED_HEADERS, EXPOSED_HEADERS
 from infra.log_group import log_group
 from infra.ripen_function import RipenFunction
 from infra.stages import Stage
@@ -26,7 +27,9 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "POST /v1/alias",
         "POST /v1/batch",
         "POST /v1/import",
-        # what the browser SDK calls
+        # what Segment's browser SDK calls
+        "GET /v1/projects/{key}/settings",
+        "POST /v1/m",
         "POST /v1/i",
         "POST /v1/t",
         "POST /v1/p",
@@ -34,8 +37,18 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "POST /v1/g",
         "POST /v1/a",
         "POST /v1/b",
+        # what RudderStack's and Jitsu's browser SDKs call besides
+        "GET /sourceConfig",
+        "POST /beacon/v1/batch",
+        "POST /api/s/{call}",
+        "POST /api/s/s2s/{call}",
+        # forms, our own script, points by hand
+        "GET /ripen.js",
+        "GET /openapi.json",
         "POST /forms/{form}",
         "POST /v1/leads/{lead_id}/adjustments",
+        "POST /v1/leads/{lead_id}/verdicts",
+        "POST /v1/outcomes",
     ),
     "links": (
         "GET /c/{token}",
@@ -49,12 +62,24 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "sales": (
         "POST /slack/interactions",
         "POST /v1/handoffs/{lead_id}/{n}/{action}",
+        "GET /v1/owners",
+        "POST /v1/owners/{id}/time-off",
+        "DELETE /v1/owners/{id}/time-off",
+        "GET /s/{action}/{token}",
+        "POST /s/{action}/{token}",
     ),
     "leads": (
         "GET /v1/leads",
         "GET /v1/leads/{id}",
         "GET /v1/leads/{id}/history",
+        "GET /v1/leads/{id}/export",
         "POST /v1/leads/lookup",
+        "GET /v1/reports/sla",
+    ),
+    "erase": (
+        "POST /v1/leads/{id}/erase",
+        "POST /v1/leads/erase",
+        "GET /v1/erasures/{id}",
     ),
 }
 
@@ -103,7 +128,8 @@ class RipenApi(Construct):
                     apigateway_v2.CorsHttpMethod.POST,
                     apigateway_v2.CorsHttpMethod.OPTIONS,
                 ],
-                allow_headers=["authorization", "content-type"],
+                allow_headers=list(ALLOWED_HEADERS),
+                expose_headers=list(EXPOSED_HEADERS),
                 max_age=cdk.Duration.hours(2),
             ),
         )

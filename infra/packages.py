@@ -21,17 +21,21 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 from uv import find_uv_bin
 
+from infra import botocore_data
 from infra.names import ROOT
 from shared import bundle
 from shared.playbook import compile_playbook
 
 LOCK = ROOT / "requirements" / "runtime.txt"
 
-COMPILE_TIME_ONLY = ("shared/playbook", "shared/mail_domains")
+COMPILE_TIME_ONLY = ("shared/crawlers", "shared/playbook", "shared/mail_domains")
 """Starts of what only the compilation of a playbook needs: documents, lists, models a cold start must not pay."""
 
 PYTHON = "3.13"
 PLATFORM = "aarch64-manylinux2014"
+
+LAYER = "/opt/python"
+"""Where functions find what is in the layer."""
 
 
 def package_files(name: str, playbook: str) -> dict[str, bytes]:
@@ -96,14 +100,37 @@ class LockedWheels:
             ],
             check=True,
         )  # fmt: skip
+        botocore_data.slim(target / "botocore" / "data")
         for needless in [*target.glob("bin"), *target.rglob("tests"), *target.rglob("__pycache__"), target / ".lock"]:
             shutil.rmtree(needless) if needless.is_dir() else needless.unlink(missing_ok=True)
+        python = target_python()
+        if python is not None:
+            write_bytecode(target, python)
         return True
 
 
+@cache
+def target_python() -> str | None:
+    """Return an interpreter of the functions' version, if this machine has one."""
+    wanted = [find_uv_bin(), "python", "find", "--no-config", "--no-project", "--no-python-downloads", PYTHON]
+    found = subprocess.run(wanted, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def write_bytecode(folder: Path, python: str) -> None:
+    """
+    Write the bytecode of every module, never to be checked against its source.
+
+    Functions cannot write where the layer is: without this, each cold start compiles all that it imports.
+    """
+    how = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", LAYER]
+    subprocess.run([python, *how, str(folder)], check=True)
+
+
 def dependency_layer(scope: Construct, construct_id: str) -> lambda_.LayerVersion:
-    """Return the layer of third-party packages, named by its lock file."""
-    lock = hashlib.sha256(LOCK.read_bytes() + PLATFORM.encode() + PYTHON.encode()).hexdigest()
+    """Return the layer of third-party packages, named by its lock file and by what is left out of them."""
+    made_of = (LOCK.read_bytes(), Path(botocore_data.__file__).read_bytes(), PLATFORM.encode(), PYTHON.encode())
+    lock = hashlib.sha256(b"".join(made_of) + str(target_python() is not None).encode()).hexdigest()
     return lambda_.LayerVersion(
         scope,
         construct_id,

@@ -146,6 +146,18 @@ class RipenFunction(Construct):
             targets=[self.as_target()],
         )
 
+    def hears_through(self, working: WorkingQueue, bus: events.IEventBus, *changes: type[contracts.Change]) -> None:
+        """Find those changes of the bus in a queue that it works off, so that they wait while nobody can be told."""
+        events.Rule(
+            self,
+            "Rule",
+            event_bus=bus,
+            event_pattern=events.EventPattern(
+                source=[contracts.SOURCE], detail_type=[change.detail_type for change in changes]
+            ),
+            targets=[targets.SqsQueue(working.queue, dead_letter_queue=working.failures.queue)],
+        )
+
     def listens(self, subject: sns.ITopic) -> None:
         """Be called for what is published to the topic."""
         subject.add_subscription(subscriptions.LambdaSubscription(self.function, dead_letter_queue=self.failures.queue))

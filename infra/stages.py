@@ -30,6 +30,10 @@ class Stage:
     """Hosts a form post may send the visitor on to."""
     requests_per_second: int = 500
     request_burst: int = 1000
+    event_rates: Mapping[str, tuple[int, int]] = field(
+        default_factory=lambda: {"public": (200, 5_000), "server": (5_000, 50_000), "outcomes": (100, 1_000)}
+    )
+    """By kind of key: events (or kilobytes) a second, and at once, for each key in each warm copy of `ingest`."""
     api_domain: str = ""
     """Custom domain of the API; empty means the generated address."""
     certificate_arn: str = ""
@@ -59,17 +63,23 @@ class Stage:
 
     # functions and queues
     memory_mb: int = 512
-    memory_mb_of: Mapping[str, int] = field(default_factory=lambda: {"score": 1024, "ingest": 1024})
+    memory_mb_of: Mapping[str, int] = field(default_factory=lambda: {"score": 1024, "ingest": 1024, "digest": 1769})
     timeout: int = 30
     visibility: int = 200
     """Six times the function's timeout and the batching window, as AWS advises."""
     receive_count: int = 5
     """Deliveries of a queued message before it is set aside."""
+    notice_receive_count: int = 25
+    """How often a change is tried to be told: with `visibility` more than an hour that Slack or SNS may be away."""
+    notify_concurrency: int = 5
+    """How many changes are told at once."""
     score_concurrency: int = 50
     settle_concurrency: int = 10
     """How many `score` functions work on leads that time or a new playbook changes: live events never wait for them."""
     resettle_concurrency: int = 4
     send_concurrency: int = 5
+    erasure_patience: int = 90
+    """How long after an erasure was asked for nothing may still run that read the lead before: thrice the timeout."""
     stream_record_age: int | None = None
     """How long `publish` retries a change before setting it aside; None means by count alone."""
     dependency_layer: bool = True
@@ -123,6 +133,7 @@ LOCAL = replace(
     name="local",
     allowed_origins=("*",),
     redirect_hosts=("127.0.0.1", "localhost"),
+    event_rates=dict.fromkeys(("public", "server", "outcomes"), (20_000, 200_000)),  # weeks in a minute
     mail_domain="ripen.example",
     prints_dkim_records=False,  # the emulator makes none
     sender="hello@ripen.example",
@@ -132,6 +143,7 @@ LOCAL = replace(
     visibility=10,  # a failed message comes back soon
     receive_count=3,
     score_concurrency=4,
+    erasure_patience=5,  # seconds count where people watch
     stream_record_age=60,  # the emulator knows no other end to a failing record
     dependency_layer=False,
     log_level="INFO",

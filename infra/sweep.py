@@ -5,6 +5,8 @@ EventBridge fills the event's `time`; a sweep reads no clock, so that past weeks
 cannot be delivered or handled is set aside in the function's failure queue.
 """
 
+from typing import Literal
+
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from constructs import Construct
@@ -14,16 +16,26 @@ from infra.stages import Stage
 
 
 class Sweep(Construct):
-    """A schedule in minutes for a function."""
+    """A schedule for a function: every so many minutes, or at 06:00 UTC on the first of every month."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, function: RipenFunction, every: int, stage: Stage
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: RipenFunction,
+        every: int | Literal["month"],
+        stage: Stage,
     ) -> None:
         super().__init__(scope, construct_id)
         events.Rule(
             self,
             "Schedule",
-            schedule=events.Schedule.rate(cdk.Duration.minutes(every)),
+            schedule=(
+                events.Schedule.cron(day="1", hour="6", minute="0")
+                if every == "month"
+                else events.Schedule.rate(cdk.Duration.minutes(every))
+            ),
             enabled=stage.schedules_enabled,
             targets=[function.as_target()],
         )

@@ -41,7 +41,15 @@ class FailureQueue(Construct):
 class WorkingQueue(Construct):
     """A queue a function works off, with its failure queue."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, operations: sns.ITopic) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        operations: sns.ITopic,
+        receive_count: int | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
         self.failures = FailureQueue(self, "Failures", stage=stage, operations=operations)
         self.queue = sqs.Queue(
@@ -51,5 +59,7 @@ class WorkingQueue(Construct):
             visibility_timeout=cdk.Duration.seconds(stage.visibility),
             enforce_ssl=stage.enforce_tls,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.failures.queue, max_receive_count=stage.receive_count),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.failures.queue, max_receive_count=receive_count or stage.receive_count
+            ),
         )

@@ -133,11 +133,40 @@ class HandoffRejected(HandoffChange):
     reason_code: Id
 
 
+class HandoffReassigned(HandoffChange):
+    """The lead was passed on to another owner; its clocks go on."""
+
+    detail_type = "HandoffReassigned"
+    by: Id
+    owner: Id
+    from_owner: Id
+
+
+class HandoffSnoozed(HandoffChange):
+    """A rep put the lead off; every clock that ran was put off with it."""
+
+    detail_type = "HandoffSnoozed"
+    by: Id
+    until: AwareDatetime
+
+
+class HandoffConverted(HandoffChange):
+    """The lead became an opportunity of the CRM, known there by this id."""
+
+    detail_type = "HandoffConverted"
+    by: Id
+    opportunity: Id
+
+
 class HandoffClosed(HandoffChange):
-    """The handoff ended: won, lost, or the lead stopped qualifying before anybody took it."""
+    """
+    The handoff ended: won, lost, disqualified, or the lead stopped qualifying before anybody took it.
+
+    `by` is `ripen` when nobody of sales closed it: the lead stopped qualifying, or another system said what became of it.
+    """
 
     detail_type = "HandoffClosed"
-    outcome: Literal["won", "lost", "unqualified"]
+    outcome: Literal["won", "lost", "disqualified", "unqualified"]
     by: Id
 
 
@@ -158,6 +187,33 @@ class SlaBreached(HandoffChange):
     escalated_to: Id
 
 
+class SlaEscalated(HandoffChange):
+    """Nobody acted since the clock ran out; `escalated_to` was told. The breach itself is level 1."""
+
+    detail_type = "SlaEscalated"
+    clock: Id
+    due_at: AwareDatetime
+    level: int = Field(ge=2)
+    escalated_to: Id
+
+
+class SlackPlace(BaseModel):
+    """Where a message about the person stands in Slack; neither part says who they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: Id
+    ts: Id
+
+
+class LeadErased(Change):
+    """A person was erased: there is no such lead any more. Forget what you hold under its id."""
+
+    detail_type = "LeadErased"
+    erasure: Id = Field(description="Names the proof: GET /v1/erasures/{id}.")
+    messages: tuple[SlackPlace, ...] = Field(default=(), description="Messages in Slack that named the person.")
+
+
 CHANGES: tuple[type[Change], ...] = (
     BandChanged,
     LeadQualified,
@@ -169,8 +225,13 @@ CHANGES: tuple[type[Change], ...] = (
     HandoffAccepted,
     HandoffContacted,
     HandoffRejected,
+    HandoffReassigned,
+    HandoffSnoozed,
+    HandoffConverted,
     HandoffClosed,
     SlaWarned,
     SlaBreached,
+    SlaEscalated,
+    LeadErased,
 )
 """Every detail-type we publish, in the order a lead meets them."""

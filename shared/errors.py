@@ -21,6 +21,10 @@ class InvalidInputError(RipenError, ValueError):
         self.problem = problem
 
 
+class TooManyError(RipenError):
+    """More items than one answer may read. Ask for less: doing the same again will not help."""
+
+
 class ConflictError(RipenError):
     """Somebody else changed the item first. Reload, decide again, write again."""
 

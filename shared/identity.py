@@ -68,6 +68,11 @@ def address_hash(address: str, secret: str) -> str:
     return f"{ADDRESS_KEY_VERSION}.{_keyed(secret, 'address#' + normal_email(address), 15)}"
 
 
+def home_of_address(name: str) -> str:
+    """Return the lead id that the address of this hash leads to."""
+    return name.partition(".")[2][:16]
+
+
 def event_key(event_id: str) -> str:
     """
     Return the 11 characters a fact remembers of an event id.

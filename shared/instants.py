@@ -39,6 +39,12 @@ def instant_text(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_week(instant: int) -> str:
+    """Return the ISO week of the instant's UTC day, as `2026-W02`."""
+    year, week, _ = datetime.fromtimestamp(instant, UTC).isocalendar()
+    return f"{year}-W{week:02d}"
+
+
 def utc_day(instant: int) -> int:
     """Return the number of the UTC day the instant lies in, counted from 1970-01-01."""
     return instant // DAY

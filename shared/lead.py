@@ -38,6 +38,10 @@ class LeadEvent:
     traits: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     verdict: Verdict = "human"
+    verdict_reason: str = ""
+    """Why the source that gave the verdict gave it."""
+    history: bool = False
+    """Imported: it scores as what happened then, and tells nobody, however short ago that was."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as it stands inside a message, which itself says source and receive time."""
@@ -54,6 +58,10 @@ class LeadEvent:
                 said[name] = dict(value)
         if self.verdict != "human":
             said["verdict"] = self.verdict
+        if self.verdict_reason:
+            said["verdict_reason"] = self.verdict_reason
+        if self.history:
+            said["history"] = True
         return said
 
     @classmethod
@@ -67,6 +75,10 @@ class LeadEvent:
                 raise TypeError(name)
         if said.get("verdict", "human") not in get_args(Verdict):
             raise ValueError("verdict")
+        if not isinstance(said.get("verdict_reason", ""), str):
+            raise TypeError("verdict_reason")
+        if not isinstance(said.get("history", False), bool):
+            raise TypeError("history")
         return cls(
             event_id=str(said["event_id"]),
             name=str(said["name"]),
@@ -81,6 +93,8 @@ class LeadEvent:
             traits=said.get("traits", {}),
             context=said.get("context", {}),
             verdict=said.get("verdict", "human"),
+            verdict_reason=said.get("verdict_reason", ""),
+            history=said.get("history", False),
         )
 
 
@@ -137,18 +151,52 @@ class Adjustment:
     until: int = 0
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Judgement:
+    """
+    Who was at work from `since` to `until`, both inclusive: a later verdict on events that were taken before it.
+
+    With `by` a person said so, of everything the lead did then; without, our own watch did, of what that one visitor's
+    browser sent.
+    """
+
+    at: int
+    event: str
+    since: int
+    until: int
+    verdict: Verdict
+    reason: str
+    by: str = ""
+    visitor: str = ""
+    """Key of the anonymous id; empty where the browser sent none."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class View:
+    """When a visitor viewed a page: as many as tell whether a person can have viewed them."""
+
+    at: int
+    event: str
+    visitor: str
+
+
+IDENTITIES_KEPT = 20
+"""Identities a lead lists. Those of further devices lead to it all the same; their homes are items beside the lead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """
     One identity of a lead: its home, and the first and last event time that named it.
 
-    `shared` marks a device that several people claimed: each of their events must then look at the claims.
+    `shared` marks a device that several people claimed: each of their events must then look at the claims. It is the
+    version of the device's entry that last moved an event from one of them to another.
     """
 
     home: str
     first: int
     last: int
-    shared: bool = False
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +240,10 @@ class Lead:
     """By filing name of the rule (its id and the hash of its pattern and counting)."""
     adjustments: tuple[Adjustment, ...] = ()
     """What people added by hand, oldest first, newest 10."""
+    judgements: tuple[Judgement, ...] = ()
+    """Later verdicts, oldest first: the newest 10 of people, the newest 10 of our own watch."""
+    views: tuple[View, ...] = ()
+    """The newest page views, oldest first, no more than the watch for machines needs."""
     days: frozenset[int] = frozenset()
     """UTC days with activity of the lead's own, newest 400."""
     first_seen: int = 0
@@ -222,8 +274,13 @@ class Lead:
 
     @property
     def homes(self) -> tuple[str, ...]:
-        """Every partition that can hold items of this lead: its own, and the homes of its identities."""
+        """The partitions that hold items of this lead: its own, and the homes of the identities it lists."""
         return tuple(dict.fromkeys([self.lead_id, *(naming.home for naming in self.identities.values())]))
+
+    @property
+    def shared_homes(self) -> tuple[str, ...]:
+        """The homes of devices that others claimed too: of what rests there, only what its turns hold is the lead's."""
+        return tuple(naming.home for naming in self.identities.values() if naming.shared)
 
     @property
     def newest_at(self) -> int:
@@ -251,3 +308,20 @@ class Alias:
     alias_of: str
     claims: tuple[tuple[int, str], ...] = ()
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """
+    What stands at the homes of a person who was erased: until the instant `until`, what arrives for them is dropped.
+
+    DynamoDB may take days to remove it after that, so who reads it compares.
+    """
+
+    home: str
+    until: int
+    version: int = 0
+
+
+Entry = Lead | Alias | Erased
+"""What can live at a home."""

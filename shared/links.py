@@ -1,5 +1,5 @@
 """
-The links in our mails: opaque tokens that only we can make, each good for one purpose only.
+The links in our mails, to leads and to reps: opaque tokens that only we can make, each good for one purpose only.
 
 A token is base64url text: the version of the signing key, the fields, and a MAC over both and the purpose, so a click
 link can never be turned into an unsubscribe link, nor a redirect pointed elsewhere. It holds ids and hashes, never an
@@ -13,12 +13,21 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Purpose = Literal["click", "open", "unsubscribe", "confirm"]
+from shared.instants import DAY
 
-PATHS: dict[Purpose, str] = {"click": "c", "open": "o", "unsubscribe": "u", "confirm": "y"}
-"""First part of the path of each kind of link."""
+RepPurpose = Literal["accept", "reject", "contact"]
+Purpose = Literal["click", "open", "unsubscribe", "confirm"] | RepPurpose
+
+PATHS: dict[Purpose, str] = {
+    "click": "c", "open": "o", "unsubscribe": "u", "confirm": "y",
+    "accept": "s/accept", "reject": "s/reject", "contact": "s/contact",
+}  # fmt: skip
+"""First parts of the path of each kind of link."""
+
+REP_LINK_LASTS = 7 * DAY
+"""How long a link works that answers a handoff: longer than any promise runs, shorter than mail is kept."""
 
 KEY_VERSION = "1"
 """Version of the signing key, first character of every token, so that a new key can be introduced beside the old."""
@@ -36,12 +45,40 @@ class Link:
     What a token says.
 
     `send_id` names the mail it stood in; `target` is the page (click) or the address hash (unsubscribe, confirm), and
-    empty for an open.
+    empty for an open. A rep's link names the handoff and who may use it until when: see `RepLink`.
     """
 
     purpose: Purpose
     send_id: str
     target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RepLink:
+    """What a link says that answers a handoff: what it does, to which handoff, as whom, and when it stops working."""
+
+    purpose: RepPurpose
+    lead_id: str
+    number: int
+    person: str
+    expires_at: int
+
+
+def rep_link_url(base: str, link: RepLink, secret: str) -> str:
+    """Return the whole link. Whoever holds it acts as the person: it belongs in no other mail than theirs."""
+    said = Link(link.purpose, f"{link.lead_id}#{link.number}", f"{link.expires_at} {link.person}")
+    return link_url(base, said, secret)
+
+
+def read_rep_link(purpose: str, token: str, secret: str) -> RepLink | None:
+    """Return what the token says, or None when it was not made by us for this purpose. It may have expired."""
+    for known in get_args(RepPurpose):
+        link = read(known, token, secret) if known == purpose else None
+        if link is not None:
+            lead_id, _, number = link.send_id.partition("#")
+            expires_at, _, person = link.target.partition(" ")
+            return RepLink(known, lead_id, int(number), person, int(expires_at))
+    return None
 
 
 def link_url(base: str, link: Link, secret: str) -> str:

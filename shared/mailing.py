@@ -96,9 +96,9 @@ class Address:
     """
     What one mail address allows, whoever the leads are that use it.
 
-    `proven_at`, `opted_in_at` and `stopped_at` are receive times; `suppressed` is `bounced`, `complained` or `manual`;
-    `paused_by` names the handoffs that hold it; `sent` maps `<track>#<content>` to the newest claim; `recent` are the
-    newest claims, oldest first; `confirmations` the confirmation mails.
+    `proven_at`, `opted_in_at` and `stopped_at` are receive times; `suppressed` is `bounced`, `complained`, `manual` or
+    `erased`; `paused_by` names the handoffs that hold it; `sent` maps `<track>#<content>` to the newest claim; `recent`
+    are the newest claims, oldest first; `confirmations` the confirmation mails.
     """
 
     name: str
@@ -111,6 +111,29 @@ class Address:
     recent: tuple[PastSend, ...] = ()
     confirmations: tuple[PastSend, ...] = ()
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentProof:
+    """
+    One entry of an address's trail of consent.
+
+    `at` is the receive time, `event` the key of the event; `worded_by` says whether the playbook or the sender of the
+    event says what the text was, `by` what the entry rests on: what comes with a public key proves nothing.
+    """
+
+    address: str
+    at: int
+    event: str
+    said: Literal["agreed", "declined", "confirmed", "unsubscribed", "complained"]
+    by: Literal["public key", "server key", "link in our mail", "mail service"]
+    text: str = ""
+    version: str = ""
+    topic: str = ""
+    worded_by: Literal["", "playbook", "client"] = ""
+    form: str = ""
+    page: str = ""
+    host: str = ""
 
 
 def confirmation_ref(lead_id: str, address: str, number: int) -> SendRef:

@@ -60,20 +60,20 @@ def _place_problems(form: str, wanted: Any, place: Place) -> Iterator[tuple[Plac
             yield (*place, number), f"{each!r} is no {form}; {nearest(str(each), allowed)}"
 
 
-def _rules_in(said: dict[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+def rules_in(said: dict[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
     """Yield the rules that a checked condition names, each with its place."""
     ((form, wanted),) = said.items()
     if form in ("any", "all"):
         for number, each in enumerate(wanted):
-            yield from _rules_in(each, (*place, form, number))
+            yield from rules_in(each, (*place, form, number))
     elif form == "rule":
         yield (*place, form), wanted
 
 
-def _compiled(said: dict[str, Any]) -> dict[str, Any]:
+def compiled_condition(said: dict[str, Any]) -> dict[str, Any]:
     ((form, wanted),) = said.items()
     if form in ("any", "all"):
-        return {form: [_compiled(each) for each in wanted]}
+        return {form: [compiled_condition(each) for each in wanted]}
     return {form: milli(wanted) if form == "score_at_least" else wanted}
 
 
@@ -90,7 +90,7 @@ class Qualification(Section):
 
     def rules(self) -> Iterator[tuple[Place, str]]:
         for name in ("mql", "high_priority"):
-            yield from _rules_in(getattr(self, name), (name,))
+            yield from rules_in(getattr(self, name), (name,))
 
     def compiled(self) -> dict[str, Any]:
-        return {"mql": _compiled(self.mql), "high_priority": _compiled(self.high_priority)}
+        return {"mql": compiled_condition(self.mql), "high_priority": compiled_condition(self.high_priority)}

@@ -18,7 +18,7 @@ TOUCHES = {"first_touch": ("source", "medium", "campaign"), "last_touch": ("sour
 LISTED = ("mail_domain", "mailbox")
 """Fields besides the profile's that a list can look at."""
 
-OURS = frozenset({"address", "consent", "sales", "email", "mail_domain", "mailbox", "lists", *TOUCHES})
+OURS = frozenset({"address", "consent", "sales", "closed", "email", "mail_domain", "mailbox", "lists", *TOUCHES})
 """Fields the application fills itself; a playbook cannot give them other meanings."""
 
 _LOWER = frozenset({"email", "mail_domain", "mailbox"})

@@ -5,23 +5,25 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from shared.playbook_scoring import Scoring
+from shared.forms import FORM_NAME
+from shared.playbook_bots import BotRules
+from shared.playbook_conditions import compiled_condition, rules_in
+from shared.playbook_forms import Form
+from shared.playbook_handoff import Handoff, Weekdays
+from shared.playbook_scoring import Scoring, short_hash
 from shared.playbook_types import (
     Address,
     Clock,
     Content,
     Day,
-    Member,
     MisplacedError,
     Name,
     Prose,
     Seconds,
     Section,
     Slug,
-    Span,
     Text,
     Url,
-    Weekday,
     Whole,
     Zone,
     each_once,
@@ -37,9 +39,6 @@ class SignOff(Section):
     on: Day
 
 
-Weekdays = Annotated[list[Weekday], Field(min_length=1), AfterValidator(each_once)]
-
-
 class Agreement(Section):
     """Who signed, what MQL and SQL mean in words, and when it must be looked at again."""
 
@@ -48,111 +47,6 @@ class Agreement(Section):
     review_by: Day
     mql: Prose
     sql: Prose
-
-
-class Rep(Section):
-    """Somebody of sales. Without a Slack member id they are named, not mentioned."""
-
-    id: Name
-    name: Text
-    email: Address
-    slack: Member | None = None
-
-
-class Calendar(Section):
-    """Working hours, in which business clocks run."""
-
-    zone: Zone
-    days: Weekdays
-    opens: Clock
-    closes: Clock
-
-    @model_validator(mode="after")
-    def opens_first(self) -> Self:
-        if not self.opens < self.closes:
-            raise MisplacedError(
-                (("opens",), "opens must be before closes: a calendar without working hours stops every clock for ever")
-            )
-        return self
-
-
-class SlaClock(Section):
-    """How soon something must happen, in working time or by the calendar."""
-
-    within: Span
-    time: Literal["business", "calendar"]
-    warn_before: Seconds
-
-    @model_validator(mode="after")
-    def warns_in_time(self) -> Self:
-        if not self.warn_before < self.within:
-            raise MisplacedError(
-                (("warn_before",), "must be shorter than within, or the warning would come with the lead")
-            )
-        return self
-
-    def compiled(self) -> dict[str, Any]:
-        return {"within_seconds": self.within, "time": self.time, "warn_before_seconds": self.warn_before}
-
-
-class ClockPair(Section):
-    """One clock for leads of high priority, one for the others."""
-
-    high: SlaClock
-    standard: SlaClock
-
-
-class Clocks(Section):
-    """By when somebody of sales must have acted: first contact, and accepting or rejecting."""
-
-    contact: ClockPair
-    decide: ClockPair
-
-    def compiled(self) -> dict[str, Any]:
-        return {
-            name: {"high": pair.high.compiled(), "standard": pair.standard.compiled()}
-            for name, pair in (("contact", self.contact), ("decide", self.decide))
-        }
-
-
-class RejectReason(Section):
-    """Why sales sends a lead back, to which track, and how long it does not qualify again."""
-
-    code: Name
-    text: Text
-    returns_to: Name | None = None
-    cool_down: Seconds
-
-
-class Handoff(Section):
-    """Who gets a qualified lead, by when they must act, and why they may send it back."""
-
-    channel: Text
-    owners: Annotated[list[Rep], Field(min_length=1)]
-    manager: Rep
-    calendar: Calendar
-    clocks: Clocks
-    reject_reasons: Annotated[list[RejectReason], Field(min_length=1)]
-    suggested_step: Prose
-
-    def compiled(self) -> dict[str, Any]:
-        return {
-            "channel": self.channel,
-            "owners": [rep.model_dump() for rep in self.owners],
-            "manager": self.manager.model_dump(),
-            "calendar": self.calendar.model_dump(),
-            "clocks": self.clocks.compiled(),
-            "reject_reasons": [
-                {
-                    "code": each.code,
-                    "text": each.text,
-                    "returns_to": each.returns_to,
-                    "cool_down_seconds": each.cool_down,
-                }
-                for each in self.reject_reasons
-            ],
-            "suggested_step": self.suggested_step,
-        }
 
 
 class Step(Section):
@@ -244,6 +138,8 @@ class Playbook(Section):
     handoff: Handoff
     tracks: dict[Name, Track] = {}
     mail: Mail
+    bots: BotRules = Field(default_factory=BotRules)
+    forms: Annotated[dict[Annotated[str, Field(pattern=FORM_NAME)], Form], Field(max_length=100)] = {}
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
@@ -272,10 +168,20 @@ class Playbook(Section):
                         ("tracks", name, "bands", number),
                         f"{band} is a band of the track {other} already, and a lead is in one track; leave one out",
                     )
-        people = [rep.id for rep in self.handoff.owners]
-        for number, person in enumerate(people):
-            if person in people[:number]:
-                yield ("handoff", "owners", number, "id"), f"ids of owners must differ; used twice: {person}"
+        yield from ((("handoff", *place), text) for place, text in self.handoff.unknown_names())
+        routing = self.handoff.routing_problems(self.scoring.profile, self.scoring.lists)
+        yield from ((("handoff", *place), text) for place, text in routing)
+        rules = {rule.id for rule in self.scoring.engagement} | {rule.id for rule in self.scoring.fit}
+        for at, condition in self.handoff.comes_back_conditions():
+            for inside, wanted in rules_in(condition, ()):
+                if wanted not in rules:
+                    yield ("handoff", *at, *inside), f"no rule is named {wanted!r}; {nearest(wanted, rules)}"
+        yield from self._unknown_fields()
+
+    def _unknown_fields(self) -> Iterator[tuple[Place, str]]:
+        for name, form in self.forms.items():
+            for inside, text in form.unknown_targets(self.scoring.profile):
+                yield ("forms", name, *inside), text
 
     @property
     def contents(self) -> set[str]:
@@ -285,11 +191,22 @@ class Playbook(Section):
     def compiled(self) -> dict[str, Any]:
         """Return the playbook as plain JSON values: points in milli-points, durations in seconds."""
         scoring = self.scoring.compiled()
-        scoring["cool_downs"] = {reason.code: reason.cool_down for reason in self.handoff.reject_reasons}
+        scoring["filed"] = short_hash([scoring["filed"], self.bots.filing])
+        reasons = self.handoff.reject_reasons
+        scoring["cool_downs"] = {reason.code: reason.cool_down or 0 for reason in reasons}
+        if never := [reason.code for reason in reasons if reason.never]:
+            scoring["never"] = never
+        if comes_back := {each.code: compiled_condition(each.comes_back) for each in reasons if each.comes_back}:
+            scoring["comes_back"] = comes_back
         return {
             "agreement": self.agreement.model_dump(mode="json"),
             "scoring": scoring,
-            "handoff": self.handoff.compiled(),
+            "handoff": self.handoff.compiled(self.agreement.review_by.year),
             "tracks": {name: track.compiled() for name, track in self.tracks.items()},
             "mail": self.mail.model_dump(by_alias=True),
+            "bots": self.bots.compiled(),
+            **({"forms": self._compiled_forms()} if self.forms else {}),
         }
+
+    def _compiled_forms(self) -> dict[str, Any]:
+        return {name: form.compiled(self.scoring.profile) for name, form in self.forms.items()}

@@ -26,6 +26,7 @@ from shared.playbook_types import (
     nearest,
     top_level,
 )
+from shared.rules.bots import VISIT_JUDGED
 from shared.rules.facts import SCORE_ADJUSTED
 from shared.rules.model import BANDS
 from shared.rules.patterns import Place
@@ -276,6 +277,9 @@ class Scoring(Section):
             if SCORE_ADJUSTED in names:
                 text = f"{SCORE_ADJUSTED} is nothing a lead does: its points count by themselves; leave it out"
                 yield (*place, names.index(SCORE_ADJUSTED)), text
+            if VISIT_JUDGED in names:
+                text = f"{VISIT_JUDGED} is nothing a lead does: it tells who was at work; leave it out"
+                yield (*place, names.index(VISIT_JUDGED)), text
 
     def _order(self) -> Iterator[tuple[Place, str]]:
         for number, (shorter, longer) in enumerate(pairwise(self.inactivity), start=1):
@@ -311,7 +315,7 @@ class Scoring(Section):
             "touches": self.touches,
         }
         return {
-            "filed": hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:8],
+            "filed": short_hash(kept),
             "activity": self.activity,
             "profile": self.profile,
             "lists": {name: said.compiled() for name, said in self.lists.items()},
@@ -330,3 +334,8 @@ class Scoring(Section):
             "refused": self.refused,
             "qualification": self.qualification.compiled(),
         }
+
+
+def short_hash(said: Any) -> str:
+    """Return eight characters that differ when what is said differs."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from shared.forms import FORM_NAME
 from shared.rules.patterns import PatternError, Place, check_pattern
 
 LONGEST = 3650
@@ -157,6 +158,12 @@ def _listed(said: Any) -> Any:
     return [said] if isinstance(said, str) else said
 
 
+def _yes_no(said: Any) -> Any:
+    if not isinstance(said, bool):
+        raise ValueError(f"{said!r} is neither yes nor no; write true or false")  # noqa: TRY004 - pydantic hears ValueError
+    return said
+
+
 def _day(said: Any) -> Any:
     if not isinstance(said, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", said) is None:
         raise ValueError(f"{said!r} is no date; write it as in 2027-02-01")
@@ -166,6 +173,9 @@ def _day(said: Any) -> Any:
         raise ValueError(f"{said} is no day of the calendar; write one that is, as in 2027-02-01") from error
 
 
+TARGET = r"^([a-z][a-z0-9_]{0,39}|properties\.[^.\s]{1,64})$"
+"""What a field of a form may become."""
+
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 SLUG = r"^[a-z][a-z0-9-]{0,39}$"
 CONTENT = r"^[a-z][a-z0-9-]{0,59}$"
@@ -173,6 +183,8 @@ CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 URL = r"^https?://[^\s<>\"']+$"
 MEMBER = r"^[UW][A-Z0-9]{2,20}$"
+PLACE = r"^[A-Z]{2}(-[A-Z0-9]{1,8})?$"
+CLOSING = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 SHAPES = {
     NAME: "write a name: a small letter, then at most 39 small letters, digits and underscores, as in pricing_page",
@@ -181,11 +193,16 @@ SHAPES = {
     CLOCK: 'write a time of day in quotes, as in "09:00"',
     ADDRESS: "write a mail address, as in maria@example.com",
     URL: "write an address that begins with https:// or http://",
+    FORM_NAME: "write the last part of the form's address: 1 to 64 of a-z, 0-9 and hyphen, as in demo-request",
+    TARGET: "write a field of scoring.profile, email, user_id, anonymous_id, or properties.<name>, as in properties.budget",
+    PLACE: "write a country, as in SE, or one with its region, as in DE-BY",
+    CLOSING: 'write a time of day, as in "17:00"; "24:00" is the end of the day',
     MEMBER: "write a Slack member id, as in U024BE7LH (in Slack: profile, more, copy member ID)",
 }
 """What to write instead of a text that does not have the shape."""
 
 Whole = Annotated[int, Field(strict=True)]
+YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 Seconds = Annotated[
     int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["30 days"]})
 ]

@@ -43,6 +43,10 @@ def sends_queue_url() -> str:
     return required("SENDS_QUEUE_URL")
 
 
+def erasures_queue_url() -> str:
+    return required("ERASURES_QUEUE_URL")
+
+
 def public_url() -> str:
     """Base of every link we print, without a trailing slash."""
     return required("PUBLIC_URL").rstrip("/")

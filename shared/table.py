@@ -24,6 +24,10 @@ DUE_SHARDS = 8
 RANK_INDEX = "rank"
 RANK_KEY = "rank_key"
 RANK_BOUND = "rank_bound"
+WEEK_PREFIX = "handoff#"
+"""Handoffs by the week they were made in, beside the bands: there `rank_bound` is when, in epoch seconds."""
+WEEK_SHARDS = 4
+"""Partitions of a week: a handoff is written a few times in its life, and only its making moves an index key."""
 
 SETTLE = "settle"
 SLA = "sla"
@@ -41,12 +45,16 @@ SWEEP_PK = "SWEEP"
 """Partition of what a sweep remembers; its sort key is the kind of entry it looks for."""
 
 LEAD_SK = "LEAD"
+ERASURE_SK = "ERASURE"
 ADDRESS_SK = "ADDR"
+OWNER_SK = "OWNER"
+HOME_PREFIX = "HOME#"
 EVENTS_PREFIX = "EVENTS#"
 CHANGE_PREFIX = "CHANGE#"
 HANDOFF_PREFIX = "HANDOFF#"
 TRACK_PREFIX = "TRACK#"
 SEND_PREFIX = "SEND#"
+CONSENT_PREFIX = "CONSENT#"
 
 
 def lead_pk(lead_id: str) -> str:
@@ -59,6 +67,23 @@ def lead_id_of(pk: str) -> str:
 
 def address_pk(address_hash: str) -> str:
     return f"ADDR#{address_hash}"
+
+
+def owner_pk(owner: str) -> str:
+    return f"OWNER#{owner}"
+
+
+def owner_of(pk: str) -> str:
+    return pk.removeprefix("OWNER#")
+
+
+def erasure_pk(erasure_id: str) -> str:
+    return f"ERASURE#{erasure_id}"
+
+
+def consent_sk(at: int, event: str) -> str:
+    """Sort key of what an event said of consent: by receive time, then by the key of the event."""
+    return f"{CONSENT_PREFIX}{instant_text(at)}#{event}"
 
 
 def playbook_pk(bundle: str) -> str:
@@ -98,6 +123,15 @@ def shard(lead_id: str) -> int:
 
 def due_key(kind: str, shard_number: int) -> str:
     return f"{kind}#{shard_number}"
+
+
+def handoff_week_key(week: str, lead_id: str) -> str:
+    """Return the partition of the rank index that lists a handoff of that lead made in the ISO week."""
+    return handoff_week_keys(week)[shard(lead_id) % WEEK_SHARDS]
+
+
+def handoff_week_keys(week: str) -> tuple[str, ...]:
+    return tuple(f"{WEEK_PREFIX}{week}#{number}" for number in range(WEEK_SHARDS))
 
 
 def rank_key(band: str, shard_number: int) -> str:

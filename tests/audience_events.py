@@ -6,6 +6,7 @@ from functools import cache
 from urllib.parse import urlencode
 
 from functions.ingest.forms import form_event, read_form
+from functions.ingest.forms_body import pairs_of
 from infra.local.demo.audience import Audience, Call, audience
 from infra.local.demo.posting import form_fields
 from shared.instants import instant_text, parse_instant
@@ -33,16 +34,17 @@ def calls_of(numbers: Sequence[int]) -> list[Call]:
 def lead_event(call: Call) -> LeadEvent:
     """Return what ingest would put on the queue for the call."""
     if call.kind == "form":
-        form = read_form(call.name, urlencode(form_fields(call, "key")).encode(), "application/x-www-form-urlencoded")
+        body = urlencode(form_fields(call, "key")).encode()
+        form = read_form(call.name, pairs_of(body, "application/x-www-form-urlencoded"))
         return form_event(form, intake="public", received_at=NOW, headers={})
-    body = {
+    said = {
         "messageId": call.message_id,
         "timestamp": instant_text(call.at),
         "userId": call.user_id,
         "anonymousId": call.anonymous_id,
         **_said(call),
     }
-    return read_call(body, call.kind, intake="server", received_at=NOW)
+    return read_call(said, call.kind, intake="server", received_at=NOW)
 
 
 def _said(call: Call) -> dict[str, object]:

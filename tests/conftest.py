@@ -15,12 +15,16 @@ from shared import table
 from shared.aws import clients, playbooks, secret_values
 from shared.aws.items import from_item
 from shared.bundle import playbook_document
+from shared.instants import parse_instant
 from shared.playbook import FOLDER, compile_playbook
 from tests import partiql
 
 REGION = "eu-north-1"
 IDENTITY_SECRET = "identity-secret-of-the-tests"
 SIGNING_SECRET = "signing-secret-of-the-tests"
+ERASED_AT = parse_instant("2026-11-18T10:00:00Z")
+PATIENCE = 90
+"""Seconds an erasure waits for what is under way."""
 SLACK_SECRET = {"bot_token": "xoxb-test", "signing_secret": "slack-signing-secret-of-the-tests", "webhook_url": ""}
 
 
@@ -33,6 +37,7 @@ class Aws:
     settle_queue_url: str
     resettle_queue_url: str
     sends_queue_url: str
+    erasures_queue_url: str
     bus_name: str
     bus_queue_url: str
     alerts_queue_url: str
@@ -139,7 +144,17 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
         secrets = boto3.client("secretsmanager", region_name=REGION)
         urls = {
             name: sqs.create_queue(QueueName=name)["QueueUrl"]
-            for name in ("events", "settle", "resettle", "sends", "bus", "alerts", "escalations", "operations")
+            for name in (
+                "events",
+                "settle",
+                "resettle",
+                "sends",
+                "erasures",
+                "bus",
+                "alerts",
+                "escalations",
+                "operations",
+            )
         }
 
         def arn(name: str) -> str:
@@ -169,6 +184,7 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
             ("SETTLE_QUEUE_URL", urls["settle"]),
             ("RESETTLE_QUEUE_URL", urls["resettle"]),
             ("SENDS_QUEUE_URL", urls["sends"]),
+            ("ERASURES_QUEUE_URL", urls["erasures"]),
             ("BUS_NAME", "ripen"),
             ("PUBLIC_URL", "https://ripen.example"),
             ("SENDER", "hello@ripen.example"),
@@ -183,6 +199,7 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
             settle_queue_url=urls["settle"],
             resettle_queue_url=urls["resettle"],
             sends_queue_url=urls["sends"],
+            erasures_queue_url=urls["erasures"],
             bus_name="ripen",
             bus_queue_url=urls["bus"],
             alerts_queue_url=urls["alerts"],
@@ -191,6 +208,14 @@ def aws(credentials: None, playbook: dict[str, Any], monkeypatch: pytest.MonkeyP
         )
         clients.forget()
         secret_values.forget()
+
+
+@pytest.fixture
+def erasures(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The queue of erasures; its address. The function's clock stands at `ERASED_AT`."""
+    monkeypatch.setenv("ERASURE_PATIENCE_SECONDS", str(PATIENCE))
+    monkeypatch.setattr("functions.erase.handler.time.time", lambda: ERASED_AT)
+    return aws.erasures_queue_url
 
 
 @dataclass

@@ -178,7 +178,7 @@ def send_items(aws: Aws, lead_id: str = LEAD_ID) -> list[dict[str, Any]]:
 
 
 def address_item(aws: Aws, name: str = ADDRESS) -> dict[str, Any]:
-    (item,) = aws.items(table.address_pk(name))
+    (item,) = (each for each in aws.items(table.address_pk(name)) if each[table.SK] == table.ADDRESS_SK)
     return item
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from shared.aws import playbooks
 
 
-def publish(change: Callable[[dict[str, Any]], None]) -> str:
-    """Change a copy of the document in force by `change(scoring)`, put it in force, and return its name."""
+def publish(change: Callable[[dict[str, Any]], None], *, whole: bool = False) -> str:
+    """Change a copy of the document in force by `change(scoring)`, or all of it, put it in force, and return its name."""
     playbooks.seed()
     pointer = playbooks.pointer()
     document: dict[str, Any] = json.loads(json.dumps(playbooks.current()))
-    change(document["scoring"])
+    change(document if whole else document["scoring"])
     bundle = f"changed-{hashlib.sha256(json.dumps(document).encode()).hexdigest()[:12]}"
     document["bundle"] = bundle
     playbooks.put(document, by="test")

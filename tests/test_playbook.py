@@ -134,7 +134,7 @@ MISTAKES = [
     ("    - Chat Started", "    - Page Viewed", "scoring.activity[5]", "'Page Viewed' stands twice"),
     ("on: [Page Viewed, Asset Downloaded]", "on: [Page Viewed, Page Viewed]", f"{RETURN}.on[1]", "stands twice"),
     ("triggers: [pricing_spree, return_visit", "triggers: [pricing_spree, pricing_spree", "scoring.triggers[1]", "stands twice"),
-    ("triggers: [pricing_spree, return_visit, webinar_no_show]", "triggers: [a, b, c, d, e, f, g, h, i, j, k]",
+    ("triggers: [pricing_spree, return_visit, webinar_no_show, pricing_read]", "triggers: [a, b, c, d, e, f, g, h, i, j, k]",
      "scoring.triggers", "write at most 10"),
     ("bands: [engaged, sales_ready]", "bands: [early, sales_ready]", "tracks.decision.bands[0]", "of the track awareness already"),
     ("bands: [engaged, sales_ready]", "bands: [engaged, engaged]", "tracks.decision.bands[1]", "stands twice"),
@@ -173,13 +173,42 @@ MISTAKES = [
     ("{score_at_least: 100}", "{grade: [A, E]}", "scoring.qualification.high_priority.any[2].grade[1]", "write one of A, B, C, D"),
     ("{score_at_least: 100}", "100", "scoring.qualification.high_priority.any[2]", "a condition is exactly one of"),
     # the rest of the agreement
-    ("zone: Europe/Stockholm, days", "zone: Stockholm, days", "handoff.calendar.zone", "as in Europe/Stockholm"),
+    ("zone: Europe/Stockholm\n    days", "zone: Stockholm\n    days", "handoff.calendar.zone", "as in Europe/Stockholm"),
+    ("holidays: SE", "holidays: XX", "handoff.calendar.holidays", "write a country's two letters, as in SE"),
+    ("holidays: DE-BE", "holidays: DE-XX", "handoff.calendars.berlin.holidays", "there are: Augsburg, BB, BE"),
+    ("holidays: SE", "holidays: Sweden", "handoff.calendar.holidays", "write a country, as in SE, or one with its region, as in DE-BY"),
+    ("calendar: berlin", "calendar: berlon", "handoff.owners[1].calendar", "write berlin"),
+    ("calendar: berlin", "off: [{from: 2026-12-24, to: 2026-12-23}]", "handoff.owners[1].off[0].to", "last day of the time off"),
+    ("calendar: berlin", "off: [{from: 2026-12-24, to: 2027-12-25}]", "handoff.owners[1].off[0].to", "take who left out"),
+    ("{after: 4 hours, to: astrid}", "{after: 4 hours, to: astri}", "handoff.clocks.contact.high.escalate[0].to", "write astrid"),
+    ('fri: ["08:30-14:30"]', 'fri: ["08:30-14:30", "14:00-15:00"]', "handoff.calendars.berlin.hours.fri", "in order and apart"),
+    ('fri: ["08:30-14:30"]', 'fri: ["08:30"]', "handoff.calendars.berlin.hours.fri[0]", 'as in "09:00-17:00"'),
+    ("  calendar:\n    zone: Europe/Stockholm\n    days: [mon, tue, wed, thu, fri]\n", "  calendar:\n    zone: Europe/Stockholm\n", "handoff.calendar", "write days, opens and closes, or hours by day"),
+    ("{id: astrid,", "{id: jonas,", "handoff.leaders[0].id", "used twice: jonas"),
     ('opens: "09:00"', 'opens: "18:00"', "handoff.calendar.opens", "opens must be before closes"),
     ('opens: "09:00"', "opens: 10:00", "handoff.calendar.opens", 'write it in quotes if it is a text, as in "10:00"'),
     ('opens: "09:00"', 'opens: "9:00"', "handoff.calendar.opens", "write a time of day in quotes"),
     ("warn_before: 15 minutes", "warn_before: 2 hours", "handoff.clocks.contact.high.warn_before", "shorter than within"),
     ("    decide:", "    decides:", "handoff.clocks.decides", "write decide"),
     ("returns_to: awareness", "returns_to: nowhere", "handoff.reject_reasons[0].returns_to", "write one of awareness, decision"),
+    # who gets a lead
+    ("calendar: berlin, teams: [dach]", "calendar: berlin, teams: [maria]", "handoff.owners[1].teams[0]", "give the team another name"),
+    ("teams: [dach]", "teams: [dach, dach]", "handoff.owners[1].teams[1]", "stands twice"),
+    ("capacity: 2", "capacity: 0", "handoff.owners[0].capacity", "write at least 1"),
+    ("daily_quota: 16", "daily_quota: 0", "handoff.owners[0].daily_quota", "write at least 1"),
+    ("{owner: priya,", "{owner: prya,", "handoff.accounts[0].owner", "no owner has the id 'prya'; write priya"),
+    ("{owner: priya,", "{owner: helena,", "handoff.accounts[0].owner", "write one of jonas, maria, priya"),
+    ("companies: [Northlight Retail], domains: [northlight.example]", "domains: []", "handoff.accounts[0]", "write companies, domains or lists"),
+    ("[northlight.example]", "[x@northlight.example]", "handoff.accounts[0].domains[0]", "what stands after the @"),
+    ("domains: [northlight.example]", "lists: [competitor]", "handoff.accounts[0].lists[0]", "write competitors"),
+    ("to: dach}", "to: dash}", "handoff.routing[0].to", "no owner and no owner's team is named 'dash'; write dach"),
+    ("where: {country: [DE,", "where: {contry: [DE,", "handoff.routing[0].where.contry", "write country"),
+    ("  routing:\n", "  routing:\n    - {name: all, to: maria}\n", "handoff.routing[0].where", "make it the last"),
+    ("on_breach: reassign", "on_breach: pass", "handoff.clocks.contact.standard.on_breach", "tell"),
+    ("not to be called again, never: true", "not to be called again", "handoff.reject_reasons[4].cool_down", "or never: true"),
+    ("again, never: true", "again, never: true, cool_down: 3 days", "handoff.reject_reasons[4].never", "the one or the other"),
+    ("cool_down: 14 days", "cool_down: 14 days, comes_back: {rule: nothing}", "handoff.reject_reasons[3].comes_back.rule", "no rule is named 'nothing'"),
+    ("cool_down: 14 days", "cool_down: 14 days, comes_back: {points: 5}", "handoff.reject_reasons[3].comes_back.points", "is no condition"),
     ("slack: U0MARIA", "slack: maria", "handoff.owners[0].slack", "write a Slack member id"),
     ("{id: jonas", "{id: maria", "handoff.owners[1].id", "used twice: maria"),
     ("channel:", "chanel:", "handoff.chanel", "write channel"),
@@ -204,6 +233,14 @@ MISTAKES = [
     ("{form: [demo]}", f"{{form: {'[' * 5000}", "", "nested too deep"),
     ("{score_at_least: 100}", f"{'{all: [' * 300}{{score_at_least: 100}}{']}' * 300}", "", "nested too deep"),
     ("    - {id: own_staff", "---\n    - {id: own_staff", "", "another document begins here"),
+    ("headless: true", "headless: 1", "bots.headless", "write true or false"),
+    ("also: [], never", "also: [Xy], never", "bots.agents.also[0]", "write 3 characters or more"),
+    ("also: [], never", "also: [Acme, acme], never", "bots.agents.also[1]", "stands twice"),
+    ("within: 10 seconds", "within: 2 hours", "bots.speed.within", "write at most `1 hour`"),
+    ("within: 10 seconds", "within: 0 seconds", "bots.speed.within", "write a duration longer than 0"),
+    ("pages: 20,", "pages: 51,", "bots.speed.pages", "51 is too large; write at most 50"),
+    ("speed: {pages: 20, within: 10 seconds}", "sped: {}", "bots.sped", "write speed"),
+    ("    - Chat Started", "    - Visit Judged", "scoring.activity[5]", "it tells who was at work"),
 ]  # fmt: skip
 
 
@@ -310,7 +347,7 @@ def test_the_rules_of_a_playbook_remember_so_much_of_a_lead_and_no_more(tmp_path
     places = {number: "".join(rule.format(each) for each in range(number)) for number in (17, 18)}
     assert compile_playbook(edited(tmp_path, "  inactivity:\n", f"{places[17]}  inactivity:\n"))
     with pytest.raises(
-        PlaybookError, match=r"remember 1013 facts of a lead.*at most 1000 fit.*webinar_no_show 53, r0 50"
+        PlaybookError, match=r"remember 1016 facts of a lead.*at most 1000 fit.*webinar_no_show 53, r0 50"
     ):
         compile_playbook(edited(tmp_path, "  inactivity:\n", f"{places[18]}  inactivity:\n"))
 
@@ -363,6 +400,12 @@ def test_a_rule_that_counts_otherwise_is_filed_under_another_name(tmp_path):
         ("phone: [phone]", "phone: [phone, mobile]", True),
         ("    - Chat Started\n", "", True),
         ("{first_touch: {medium: [referral, partner, event]}}", "{phone: [x]}", False),
+        ("known: true, also", "known: false, also", True),
+        ("also: [], never", "also: [Acme], never", True),
+        ("never: []", "never: [Acme]", True),
+        ("headless: true", "headless: false", True),
+        ("score: false", "score: true", True),
+        ("pages: 20, within", "pages: 21, within", False),
     ],
 )
 def test_leads_are_filed_again_when_and_only_when_what_they_keep_changes(tmp_path, old, new, rebuilt):
@@ -398,7 +441,7 @@ def test_what_was_written_is_compiled_as_the_functions_read_it(tmp_path):
         "id": "job_seeker", "label": "Looks for a job with us", "where": {}, "rule": "job_hunt", "effect": "block",
     }  # fmt: skip
     assert compiled["quadrant"] == {"grades": ["A", "B"], "levels": [1, 2]}
-    assert compiled["triggers"] == ["pricing_spree", "return_visit", "webinar_no_show"]
+    assert compiled["triggers"] == ["pricing_spree", "return_visit", "webinar_no_show", "pricing_read"]
     rules = {rule["id"]: rule for rule in compiled["engagement"]}
     assert rules["return_visit"]["counts"] == {"form": "once", "most": 400}
     assert rules["return_visit"]["after_silence"] == 60
@@ -430,3 +473,17 @@ def test_a_playbook_says_who_has_not_signed_and_when_its_review_is_late():
     unsigned = {"name": "ours", "agreement": {"marketing": None, "sales": None, "review_by": "2027-02-01"}}
     said = reservations(unsigned, date(2027, 1, 1))
     assert [re.search(r"not signed by (\w+)", each)[1] for each in said] == ["marketing", "sales"]
+
+
+def test_reasons_after_which_a_lead_comes_back_by_a_condition_or_never_are_compiled(tmp_path):
+    said = scoring(tmp_path, "cool_down: 14 days", "cool_down: 14 days, comes_back: {score_at_least: 50}")
+    assert said["comes_back"] == {"unreachable": {"score_at_least": 50_000}}
+    assert said["never"] == ["not_again"]
+    model = scoring_model(compile_playbook(DEFAULT))
+    assert (dict(model.comes_back), model.never) == ({}, {"not_again"})
+
+
+def test_the_manager_may_be_an_owner_with_a_quota(tmp_path):
+    owner = "    - {id: helena, name: Helena Novak, email: helena@ripen.example, slack: U0HELENA, daily_quota: 2}\n"
+    compiled = compile_playbook(edited(tmp_path, "  # Whose account it is", f"{owner}  # Whose account it is"))
+    assert [each["daily_quota"] for each in compiled["handoff"]["owners"]] == [16, 8, 8, 2]

@@ -86,7 +86,7 @@ NUMBERS = [
     ("fit-behavior", "key product pages (3+)", (*engagement("product_pages", "counts"), "most"), 3),
     ("fit-behavior", "pages, not visits", (*engagement("product_pages", "counts"), "asset"), "properties.path"),
     ("fit-behavior", "within 1 business hour for high-score MQLs", ("handoff", "clocks", "contact", "high"),
-     {"within_seconds": HOUR, "time": "business", "warn_before_seconds": HOUR // 4}),
+     {"within_seconds": HOUR, "time": "business", "warn_before_seconds": HOUR // 4, "starts": "qualified", "escalate": []}),
     ("fit-behavior", "within 24 hours for standard MQLs", ("handoff", "clocks", "contact", "standard", "within_seconds"), DAY),
     ("fit-behavior", "accept or reject within 48 hours", ("handoff", "clocks", "decide", "standard", "within_seconds"), 2 * DAY),
     # the page "What Is Lead Scoring", meaning, benefits and examples
@@ -322,6 +322,15 @@ def test_default_a_job_seeker_a_shared_mailbox_and_a_rival_do_not_qualify(compil
     ):
         never = asked_for_a_demo(email)
         assert (never.total, never.excluded) == (0, why)
+
+
+def test_default_two_minutes_on_a_pricing_page_count_once_a_day(compiled):
+    read = {"properties": {"path": "/pricing/team", "seconds": 120}}
+    longer = {"properties": {"path": "/pricing", "seconds": 300}}
+    shorter = {"properties": {"path": "/pricing", "seconds": 30}}
+    elsewhere = {"properties": {"path": "/blog", "seconds": 120}}
+    lead, model = life(compiled["default"], *((0, "Page Read", each) for each in (shorter, read, longer, elsewhere)))
+    assert points(lead, model) == {"pricing_read": 10}
 
 
 def test_default_a_recommendation_counts_as_the_first_touch(compiled):

@@ -204,3 +204,37 @@ def test_a_late_clock_is_corrected_alike_when_the_file_says_when_it_was_received
     (lead,) = ripen("score", file, "--as-of", instant_text(AS_OF), "--json").json["leads"]
     assert text(lead["score"]) == asked("ada@buyer.example", context)
     assert [line["decayed_from"] is not None for line in lead["score"]["lines"]] == [True]
+
+
+def test_machines_are_told_apart_alike(
+    aws: Aws,
+    playbook: dict[str, Any],
+    context: Context,
+    ripen: Ripen,  # noqa: F811 - the fixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A visit of more pages than a person reads, a crawler on the same browser, and a page somebody did read."""
+    began = AS_OF - 30 * HOUR
+    login = {"type": "identify", "messageId": "l", "timestamp": instant_text(began), "userId": "u", "anonymousId": "a"}
+    server = {"batch": [login | {"traits": {"email": "ada@buyer.example"}}], "writeKey": SERVER}
+    crawler = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    made: list[Request] = [(server | {"sentAt": instant_text(began)}, began)]
+    for at, pages, path, agent in (
+        (began + HOUR, 25, "/pricing", "Firefox"),
+        (began + 4 * HOUR, 1, "/customers/a", crawler),
+        (began + 8 * HOUR, 1, "/product/a", "Firefox"),
+    ):
+        views = [
+            {"type": "page", "messageId": f"{at}{n}", "timestamp": instant_text(at + n // 5), "anonymousId": "a",
+             "properties": {"path": path}, "context": {"userAgent": agent}}
+            for n in range(pages)
+        ]  # fmt: skip
+        made.append(({"batch": views, "sentAt": instant_text(at + 5), "writeKey": PUBLIC}, at + 5))
+    pure = by_the_rules(made, scoring_model(playbook))
+    file = tmp_path / "requests.jsonl"
+    file.write_text("\n".join(json.dumps(body) for body, _ in made), encoding="utf-8")
+    (lead,) = ripen("score", file, "--as-of", instant_text(AS_OF), "--json").json["leads"]
+    over_http(made, aws, context, monkeypatch)
+    assert text(lead["score"]) == asked("ada@buyer.example", context) == pure["ada@buyer.example"]
+    assert [line["rule"] for line in lead["score"]["lines"]] == ["product_page"]

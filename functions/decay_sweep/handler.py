@@ -19,7 +19,7 @@ from shared import settings, table
 from shared.aws import due, queue
 from shared.aws.due import Due
 from shared.instants import instant_text, parse_instant
-from shared.telemetry import metrics
+from shared.telemetry import count, metrics
 
 TOGETHER = 100
 """Leads queued at a time: after a crash at most these wait for a lease to run out that nobody works under."""
@@ -60,8 +60,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     left_over = [min(instant, run.now) for instant in swept.left_over(run.now)]
     for chunk in _chunks(_between(due.NOTHING, left_over), run):
         _queue(chunk, run, leased=True)
-    metrics.add_metric("LeadsQueued", "Count", run.queued)
-    metrics.add_metric("LeadsQueuedAgain", "Count", run.again)
+    count("LeadsQueued", run.queued)
+    count("LeadsQueuedAgain", run.again)
     return {"queued": run.queued, "again": run.again, "more": run.more}
 
 

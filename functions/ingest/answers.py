@@ -41,6 +41,25 @@ def refused(status: int, code: str, message: str, field: str | None = None) -> A
     return _json(status, said if field is None else {**said, "field": field})
 
 
+def throttled(wait: int, received_at: int, message: str) -> Answer:
+    """
+    Return 429 and when to come back.
+
+    `Retry-After` is in seconds. `X-RateLimit-Reset` is the instant in milliseconds since 1970, as Segment's Node SDK
+    read it before it knew the other.
+    """
+    answer = refused(429, "too_many", message)
+    answer["headers"] |= {"retry-after": str(wait), "x-ratelimit-reset": str((received_at + wait) * 1000)}
+    return answer
+
+
+def cached(said: Mapping[str, Any], cache: str) -> Answer:
+    """Return JSON that a browser may keep."""
+    answer = _json(200, said)
+    answer["headers"]["cache-control"] = cache
+    return answer
+
+
 def thanks() -> Answer:
     return _page(200, "Thank you", "We have received what you sent.")
 

@@ -1,9 +1,11 @@
 """
-Read leads back: ranked, one, by address, and what was settled when.
+Read leads back: ranked, one, by address, and what was settled when; and how sales did with those it was given.
 
-Trigger      HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, POST /v1/leads/lookup, with an admin key
-             (events/http_leads.json, events/http_lead_lookup.json, ...)
-Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index, the playbook
+Trigger      HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, GET /v1/leads/{id}/export,
+             POST /v1/leads/lookup, with an admin key (events/http_leads.json, events/http_lead_lookup.json, ...);
+             GET /v1/reports/sla, with an admin or a sales key (events/http_report_sla.json)
+Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index, the playbook; for an
+             export, address items too
 Writes       nothing
 Emits        nothing
 Repeat-safe  read only
@@ -18,18 +20,21 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.leads.reading import ranked, standing_at
+from functions.leads.consent import consent_view
+from functions.leads.export import export_page
+from functions.leads.reading import ranked, recent, standing_at
+from functions.leads.reports import sla_answer
 from functions.leads.view import history_view, lead_view, ranked_view
 from shared.aws import lead_views, playbooks
 from shared.aws.leads import get_lead
 from shared.aws.secret_values import identity_secret, signing_secret
-from shared.aws.timeline import recent_events
 from shared.errors import InvalidInputError, NaiveTimeError
 from shared.identity import EMAIL, home, normal_email
 from shared.instants import EARLIEST, parse_instant
 from shared.keys import key_kind
 from shared.rules.model import BANDS, ScoringModel, scoring_model
 
+SLA_REPORT = "/v1/reports/sla"
 LEAD_ID = re.compile("[a-z2-7]{16}")
 LATEST = 7_258_118_400
 """2200-01-01T00:00:00Z."""
@@ -53,12 +58,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _ = context
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
     scheme, _space, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or key_kind(token.strip(), signing_secret()) != "admin":
-        return _answer(401, _error("unauthorized", "send Authorization: Bearer <admin key>"))
+    is_report = event["rawPath"].rstrip("/").endswith(SLA_REPORT)
+    may_ask = ("admin", "sales") if is_report else ("admin",)
+    if scheme.lower() != "bearer" or key_kind(token.strip(), signing_secret()) not in may_ask:
+        return _answer(401, _error("unauthorized", f"send Authorization: Bearer <{' or '.join(may_ask)} key>"))
     try:
+        if is_report:
+            return _answer(200, sla_answer(event.get("queryStringParameters") or {}, int(time.time())))
         return _answer(*_respond(event))
     except InvalidInputError as error:
-        return _answer(400, _error("invalid_input", str(error)))
+        return _answer(400, _error("invalid", str(error)))
 
 
 def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -80,6 +89,9 @@ def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     if path.endswith("/history"):
         lead = get_lead(lead_id)
         return (404, _no_lead()) if lead is None else (200, history_view(lead, lead_views.changes(lead)))
+    if path.endswith("/export"):
+        lead = get_lead(lead_id)
+        return (404, _no_lead()) if lead is None else (200, export_page(lead, query.get("cursor")))
     return _one(lead_id, now)
 
 
@@ -93,7 +105,9 @@ def _one(lead_id: str, now: int) -> tuple[int, dict[str, Any]]:
         newest = lead_views.newest_change_before(lead, now)
         gone = _error("gone", "as_of lies before the oldest event the timeline still holds")
         return 410, gone | {"newest_change_before": newest}
-    return 200, lead_view(then, lead_views.companions(lead), recent_events(lead, 20, until=now), rules, now)
+    shown = lead_view(then, lead_views.companions(lead), recent(lead, until=now), rules, now)
+    silence = playbooks.current()["mail"]["consent"] == "implied"
+    return 200, shown | {"consent": consent_view(lead, silence_is_consent=silence)}
 
 
 def _as_of(query: dict[str, str]) -> int:
@@ -118,10 +132,8 @@ def _limit(query: dict[str, str]) -> int:
 
 def _address(event: dict[str, Any]) -> str:
     body = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        body = base64.b64decode(body).decode(errors="replace")
     try:
-        said = json.loads(body)
+        said = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
     except (RecursionError, ValueError) as error:
         raise InvalidInputError("body", 'must be JSON, as in {"email": "ada@example.com"}') from error
     address = said.get("email") if isinstance(said, dict) else None

@@ -1,10 +1,11 @@
 """Reading that needs the rules: the best leads at an instant, and a lead as it stood in the past."""
 
 import heapq
+from dataclasses import replace
 from itertools import islice
 
 from shared.aws import lead_views, leads, timeline
-from shared.lead import Lead
+from shared.lead import Lead, LeadEvent
 from shared.rules.attribution import share
 from shared.rules.model import ScoringModel
 from shared.rules.past import as_it_stood
@@ -12,6 +13,9 @@ from shared.rules.scoring import Evaluation, evaluate
 
 PAGE = 50
 """Leads read at a time while walking down the rank index."""
+
+RECENT = 20
+"""Newest events that are shown of a lead."""
 
 
 def ranked(
@@ -53,6 +57,14 @@ def folded(lead: Lead, model: ScoringModel, at: int) -> Lead | None:
 
     Returns: None when the timeline no longer reaches back that far.
     """
-    entries = leads.load(lead.homes)
-    mine, _ = share(lead, {place: timeline.events_at(place) for place in lead.homes}, entries)
-    return as_it_stood(lead, mine, model, at)
+    homes = leads.homes_of(lead)
+    past = timeline.past(lead, homes)
+    mine, _ = share(lead, past.events, leads.load(past.events))
+    then = as_it_stood(lead, mine, model, at)
+    return None if then is None else replace(then, complete_since=max(then.complete_since, past.since))
+
+
+def recent(lead: Lead, *, until: int) -> list[LeadEvent]:
+    """Return the lead's newest events up to the instant, newest first; of a device others used too, only its own."""
+    own, _ = share(lead, timeline.recent_events(lead, RECENT), leads.load(lead.shared_homes))
+    return [event for event in timeline.newest_first(own) if event.occurred_at <= until][:RECENT]

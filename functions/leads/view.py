@@ -5,12 +5,14 @@ from typing import Any
 
 from shared import table
 from shared.instants import instant_text
-from shared.lead import Lead, LeadEvent
+from shared.lead import Judgement, Lead, LeadEvent
+from shared.rules.bots import counted_as, judged
 from shared.rules.model import ScoringModel
 from shared.rules.score_view import lead_score_view, score_view
 from shared.rules.scoring import Evaluation
+from shared.rules.settling import outcome_of
 
-HIDDEN = frozenset({"address", "consent", "sales"})
+HIDDEN = frozenset({"address", "consent", "sales", "closed"})
 """Registers that are not profile fields of the person."""
 
 
@@ -32,23 +34,46 @@ def lead_view(
             if name not in HIDDEN
         },
         "score": lead_score_view(lead, model, now),
+        "outcome": _outcome(lead),
         "playbook": model.bundle,
         "first_seen": instant_text(lead.first_seen),
         "complete_since": instant_text(lead.complete_since) if lead.complete_since else None,
         "handoffs": [_handoff(item) for item in companions["handoffs"]],
         "enrollments": [_enrollment(item) for item in companions["enrollments"]],
         "sends": [_send(item) for item in companions["sends"]],
-        "recent": [
-            {
-                "event_id": event.event_id,
-                "name": event.name,
-                "occurred_at": instant_text(event.occurred_at),
-                "source": event.source,
-                "verdict": event.verdict,
-                "properties": dict(event.properties),
-            }
-            for event in recent
-        ],
+        "refused_events": len(_refused(lead, model)),
+        "judgements": [_judgement(each) for each in lead.judgements],
+        "recent": [_event(event, lead, model) for event in recent],
+    }
+
+
+def _event(event: LeadEvent, lead: Lead, model: ScoringModel) -> dict[str, Any]:
+    verdict, reason = judged(event, model, lead.judgements)
+    return {
+        "event_id": event.event_id,
+        "name": event.name,
+        "occurred_at": instant_text(event.occurred_at),
+        "source": event.source,
+        "verdict": verdict,
+        "verdict_reason": reason,
+        "refused": counted_as(event, model, lead.judgements) in model.refused,
+        "properties": dict(event.properties),
+    }
+
+
+def _refused(lead: Lead, model: ScoringModel) -> set[str]:
+    """Return the events among the remembered facts that count nothing because of who did them."""
+    return {fact.event for facts in lead.facts.values() for fact in facts if fact.verdict in model.refused}
+
+
+def _judgement(each: Judgement) -> dict[str, Any]:
+    return {
+        "given_at": instant_text(each.at),
+        "from": instant_text(each.since),
+        "until": instant_text(each.until),
+        "verdict": each.verdict,
+        "reason": each.reason,
+        "by": each.by or None,
     }
 
 
@@ -90,7 +115,14 @@ def _head(lead: Lead) -> dict[str, Any]:
     }
 
 
-_KEYS = frozenset({"PK", "SK", "schema", "due_key", "due_attempts", "deliveries", "expires_at"})
+def _outcome(lead: Lead) -> dict[str, Any] | None:
+    closing = outcome_of(lead)
+    return None if closing is None else {**closing.value, "at": instant_text(closing.at)}
+
+
+_KEYS = frozenset(
+    {"PK", "SK", "schema", "due_key", "due_attempts", "rank_key", "rank_bound", "deliveries", "expires_at"}
+)
 """Attributes that are about the item, not about the lead."""
 
 

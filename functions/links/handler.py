@@ -3,8 +3,8 @@ Answer the links in our mails: click, open pixel, unsubscribe, confirm.
 
 Trigger      HTTP GET and HEAD /c/{token}, GET /o/{token}, GET and POST /u/{token}, GET and POST /y/{token}
              (events/http_click.json, events/http_unsubscribe_one_click.json, ...)
-Reads        nothing but the token
-Writes       address: a stop or a proved opt-in, before anything else
+Reads        nothing but the token; for a confirmation the wish it answers
+Writes       address: a stop or a proved opt-in, before anything else; then its trail of consent
 Emits        Email Link Clicked, Email Opened, Unsubscribed, Address Confirmed on the queue `events`
 Repeat-safe  the latest stop and opt-in are kept whatever comes twice; event ids are made from the token (and, of clicks
              and opens, the second), so a copy is one event. GET and HEAD on /u and /y change nothing: link scanners must
@@ -19,11 +19,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.links import pages
 from shared import links, settings
-from shared.aws import addresses, queue
+from shared.aws import addresses, consent_proofs, queue
 from shared.aws.secret_values import signing_secret
+from shared.identity import event_key
 from shared.lead import LeadEvent, queue_message
 from shared.links import PATHS, Link, Purpose
-from shared.mailing import SendRef
+from shared.mailing import ConsentProof, SendRef
 from shared.telemetry import logger, metrics
 
 PURPOSES: dict[str, Purpose] = {path: purpose for purpose, path in PATHS.items()}
@@ -93,8 +94,10 @@ def _open(link: Link, ref: SendRef, event: dict[str, Any], *, name: str, now: in
 def _stop(link: Link, ref: SendRef, name: str, now: int) -> pages.Answer:
     """Stop first, then tell the score, then answer: once the page is seen, nothing is sent any more."""
     addresses.record_consent(link.target, stopped_at=now)
+    event_id = f"unsubscribe:{name}"
+    consent_proofs.put(ConsentProof(link.target, now, event_key(event_id), "unsubscribed", "link in our mail"))
     stopped = LeadEvent(
-        event_id=f"unsubscribe:{name}",
+        event_id=event_id,
         name="Unsubscribed",
         occurred_at=now,
         received_at=now,
@@ -110,8 +113,13 @@ def _stop(link: Link, ref: SendRef, name: str, now: int) -> pages.Answer:
 def _confirm(link: Link, ref: SendRef, name: str, now: int) -> pages.Answer:
     """Whoever presses the button reads this mailbox: the address is proved, and opted in."""
     addresses.record_consent(link.target, proven_at=now, opted_in_at=now)
+    event_id = f"confirm:{name}"
+    mails = addresses.get_address(link.target).confirmations
+    asked_at = next((mail.at for mail in mails if mail.send_id == link.send_id), None)
+    proof = ConsentProof(link.target, now, event_key(event_id), "confirmed", "link in our mail")
+    consent_proofs.put(consent_proofs.confirmed(proof, asked_at))
     confirmed = LeadEvent(
-        event_id=f"confirm:{name}",
+        event_id=event_id,
         name="Address Confirmed",
         occurred_at=now,
         received_at=now,
@@ -141,7 +149,6 @@ def _is_prefetch(event: dict[str, Any]) -> bool:
 
 
 def _visitor(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what later tells machines from people, as clients name it: `userAgent` and `ip`."""
+    """Return what later tells machines from people, as clients name it: `userAgent`; the network address is not kept."""
     agent = _headers(event).get("user-agent", "")[:AGENT_KEPT]
-    address = event["requestContext"]["http"].get("sourceIp", "")
-    return {name: value for name, value in (("userAgent", agent), ("ip", address)) if value}
+    return {"userAgent": agent} if agent else {}

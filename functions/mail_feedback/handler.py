@@ -4,7 +4,7 @@ Follow what became of our mails: sent, delivered, bounced, complained about.
 Trigger      SNS: Amazon SES events of the configuration set, or notifications of the identity
              (events/ses_event_bounce.json, events/ses_notification_delivery.json, ...)
 Reads        address and send items, only when a report carries no tags
-Writes       address: suppression, before anything else; the send's state
+Writes       address: suppression, before anything else; then its trail of consent; the send's state
 Emits        Email Bounced, Email Marked as Spam on the queue `events`
 Repeat-safe  a suppression stays; a send's state only moves forward; event ids are made from SES's feedback id
 """
@@ -17,12 +17,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.mail_feedback.report import Report, read_report
 from shared import settings
-from shared.aws import addresses, queue, sends
+from shared.aws import addresses, consent_proofs, queue, sends
 from shared.aws.addresses import Suppression
 from shared.aws.secret_values import identity_secret
-from shared.identity import address_hash
+from shared.identity import address_hash, event_key
 from shared.lead import LeadEvent, queue_message
-from shared.mailing import SendRef, SendState
+from shared.mailing import ConsentProof, SendRef, SendState
 from shared.telemetry import logger, metrics
 
 STATES: dict[str, SendState] = {"Send": "sent", "Delivery": "delivered", "Reject": "refused"}
@@ -54,7 +54,11 @@ def _against(report: Report, why: Suppression, name: str, now: int) -> None:
     """Suppress first, so that not even a mail that is being decided goes out; then the send; then the score."""
     if report.news:
         for recipient in report.recipients:
-            addresses.suppress(address_hash(recipient, identity_secret()), why, now)
+            address = address_hash(recipient, identity_secret())
+            addresses.suppress(address, why, now)
+            if why == "complained":
+                key = event_key(_event_id(report, why))
+                consent_proofs.put(ConsentProof(address, now, key, "complained", "mail service"))
     ref = _ref(report)
     if ref is None:
         logger.info("report about a mail we do not know", kind=report.kind)
@@ -63,7 +67,7 @@ def _against(report: Report, why: Suppression, name: str, now: int) -> None:
     logger.info("mail turned against", send_id=ref.send_id, kind=report.kind, news=report.news)
     if report.news:
         told = LeadEvent(
-            event_id=f"{why}:{report.feedback_id or report.message_id}"[:100],
+            event_id=_event_id(report, why),
             name=name,
             occurred_at=report.at,
             received_at=now,
@@ -72,6 +76,10 @@ def _against(report: Report, why: Suppression, name: str, now: int) -> None:
             properties={"send_id": ref.send_id, "track": ref.track},
         )
         queue.send_all(settings.events_queue_url(), [queue_message("system", now, [told])])
+
+
+def _event_id(report: Report, why: Suppression) -> str:
+    return f"{why}:{report.feedback_id or report.message_id}"[:100]
 
 
 def _ref(report: Report) -> SendRef | None:

@@ -1,29 +1,48 @@
 """
-The Slack side of a handoff: one message in the channel, kept up to date, and answers to it about clocks.
+The Slack side of a handoff: its message in a channel, with its owner, or both, kept up to date, and what is said to it.
 
 Posting is claimed before and recorded after. A message is posted a second time only if we died between Slack's
 acceptance and our record *and* Slack does not show the message when we look for it.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 from aws_lambda_powertools.metrics import MetricUnit
 
-from functions.notify.gathering import gather
+from functions.notify.gathering import delivery_name, gather, run_told
 from shared.aws import deliveries, secret_values, slack
 from shared.aws.handoffs import get_handoff
 from shared.aws.secret_values import SlackSecret
 from shared.aws.slack import Posted
-from shared.contracts import HandoffChange, HandoffCreated, SlaBreached, SlaWarned
+from shared.contracts import HandoffChange, HandoffCreated, HandoffReassigned, SlaBreached, SlaEscalated, SlaWarned
 from shared.errors import DeliveryError
 from shared.messages.handoff_facts import HandoffFacts
-from shared.messages.slack_message import SlackMessage, breach_message, handoff_message, warning_message
+from shared.messages.slack_message import (
+    SlackMessage,
+    breach_message,
+    handoff_message,
+    passed_on_message,
+    warning_message,
+)
 from shared.rules.routing import HandoffPolicy
 from shared.telemetry import logger, metrics
 
 MESSAGE = "slack"
-"""Name of the delivery of the message itself."""
+"""Name of the delivery of the first message itself; those of others begin with it and a hyphen."""
 
 ROUNDS = 5
 """Updates in a row, while the handoff keeps changing, before the change goes back to be delivered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is said: a channel, or to one member, and there in a thread; the delivery that records it."""
+
+    name: str
+    channel: str = ""
+    member: str = ""
+    thread: str = ""
 
 
 def tell(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, attempt: str) -> None:
@@ -36,53 +55,100 @@ def tell(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, a
     secret = secret_values.slack_secret()
     if not secret.bot_token and not secret.webhook_url:
         return
-    message: Posted | None
-    shown: int | None = None
+    shown: dict[Posted, int] = {}
+    for place in _places(change, facts, policy, bot=bool(secret.bot_token)):
+        message = handoff_message(facts, dialogs=bool(secret.bot_token))
+        posted, posted_now = _post_once(place, message, facts, secret, attempt=attempt)
+        if posted_now:
+            shown[posted] = facts.version
+    messages = _messages(facts)
+    for place, reply in _replies(change, facts, policy, messages):
+        _post_once(place, reply, facts, secret, attempt=attempt)
+    if secret.bot_token:
+        for posted in messages.values():
+            _bring_up_to_date(secret.bot_token, posted, facts, policy, shown=shown.get(posted))
+
+
+def _messages(facts: HandoffFacts) -> dict[str, Posted]:
+    """Return where the messages of the handoff stand, by the names of their deliveries, the channel's first."""
+    recorded = deliveries.get_deliveries(facts.lead_id, facts.number)
+    return {
+        name: Posted(each.channel, each.ts)
+        for name, each in sorted(recorded.items())
+        if (name == MESSAGE or name.startswith(f"{MESSAGE}-")) and each.done and each.ts
+    }
+
+
+def _places(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, bot: bool) -> Iterator[Place]:
+    """Yield where the message itself must be posted because of the change: a new handoff, or a new owner."""
+    member = facts.owner.slack if bot and policy.tells != "channel" else ""
+    channel = policy.channel_for(facts.owner.id)
     if isinstance(change, HandoffCreated):
-        message, posted_now = _post_once(MESSAGE, handoff_message(facts), facts, policy, secret, attempt=attempt)
-        shown = facts.version if posted_now else None
-    else:
-        recorded = deliveries.get_deliveries(facts.lead_id, facts.number).get(MESSAGE)
-        message = Posted(recorded.channel, recorded.ts) if recorded is not None and recorded.done else None
+        if policy.tells != "owner" or not member:
+            yield Place(MESSAGE, channel=channel)
+        if member:
+            yield Place(f"{MESSAGE}-{facts.owner.id}", member=member)
+    elif (
+        isinstance(change, HandoffReassigned) and change.owner == facts.owner.id and facts.state in ("open", "accepted")
+    ):
+        moves = policy.channel_for(change.from_owner) != channel and policy.tells != "owner"
+        if moves or (policy.tells == "owner" and not member):
+            yield Place(f"{MESSAGE}-channel-{facts.owner.id}", channel=channel)
+        if member:
+            yield Place(f"{MESSAGE}-{facts.owner.id}", member=member)
+
+
+def _replies(
+    change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, messages: dict[str, Posted]
+) -> Iterator[tuple[Place, SlackMessage]]:
+    """Yield what is said besides the message, and where: to the owner under it, to who leads them where they see it."""
+    channel = policy.channel_for(facts.owner.id)
+    ours = [messages[name] for name in (MESSAGE, f"{MESSAGE}-channel-{facts.owner.id}") if name in messages]
+    theirs = messages.get(f"{MESSAGE}-{facts.owner.id}")
+    seen = ours[-1] if ours else theirs
+    under = Place("", channel=seen.channel, thread=seen.ts) if seen is not None else Place("", channel=channel)
     if isinstance(change, SlaWarned):
-        reply = warning_message(facts, change.clock)
-        _post_once(f"warned-{change.clock}", reply, facts, policy, secret, attempt=attempt, under=message)
-    elif isinstance(change, SlaBreached):
-        reply = breach_message(facts, change.clock)
-        _post_once(f"breached-{change.clock}", reply, facts, policy, secret, attempt=attempt, under=message)
-    if message is not None and message.ts and secret.bot_token:
-        _bring_up_to_date(secret.bot_token, message, facts, policy, shown=shown)
+        run = run_told(facts, change)
+        yield replace(under, name=delivery_name("warned", run)), warning_message(facts, run)
+    elif isinstance(change, SlaBreached | SlaEscalated):
+        level = change.level if isinstance(change, SlaEscalated) else 1
+        run = run_told(facts, change)
+        name = delivery_name("breached" if level == 1 else f"escalated{level}", run)
+        told = policy.person(change.escalated_to)
+        if policy.tells == "owner" and not ours:  # nobody but the owner sees what is said to the owner
+            under = Place("", member=told.slack) if told.slack and theirs is not None else Place("", channel=channel)
+        yield replace(under, name=name), breach_message(facts, run, told, level)
+    elif isinstance(change, HandoffReassigned) and change.owner == facts.owner.id and theirs is None:
+        yield replace(under, name=f"passed-{change.version}"), passed_on_message(facts, change.version)
 
 
 def _post_once(
-    name: str,
-    message: SlackMessage,
-    facts: HandoffFacts,
-    policy: HandoffPolicy,
-    secret: SlackSecret,
-    *,
-    attempt: str,
-    under: Posted | None = None,
+    place: Place, message: SlackMessage, facts: HandoffFacts, secret: SlackSecret, *, attempt: str
 ) -> tuple[Posted, bool]:
     """Post unless it was posted. Returns where the message stands, and whether it was posted just now."""
+    name = place.name
     claim = deliveries.claim(facts.lead_id, facts.number, name, by=attempt)
     if claim == "done":
         recorded = deliveries.get_deliveries(facts.lead_id, facts.number)[name]
         return Posted(recorded.channel, recorded.ts), False
     if claim == "elsewhere":
         raise DeliveryError("another delivery may be posting this message: look again at the next retry")
-    thread = under.ts if under is not None else ""
-    channel = under.channel if under is not None and under.channel else policy.channel
-    posted = None
-    if claim == "again" and secret.bot_token:
+    token, posted = secret.bot_token, None
+    try:
+        channel = slack.open_direct(token, place.member) if token and place.member else place.channel
+    except (DeliveryError, slack.UnsureDeliveryError):
+        if claim == "first":
+            deliveries.release(facts.lead_id, facts.number, name, by=attempt)
+        raise
+    if claim == "again" and token:
         posted = slack.find(
-            secret.bot_token, channel, message.block_id, since=facts.created_at, thread=thread
+            token, channel, message.block_id, since=facts.created_at, thread=place.thread
         )  # raises when Slack does not say
     found = posted is not None
     if posted is None:
         try:
-            if secret.bot_token:
-                posted = slack.post(secret.bot_token, channel, text=message.text, blocks=message.blocks, thread=thread)
+            if token:
+                posted = slack.post(token, channel, text=message.text, blocks=message.blocks, thread=place.thread)
             else:
                 posted = slack.post_by_webhook(secret.webhook_url, text=message.text, blocks=message.blocks)
         except DeliveryError:

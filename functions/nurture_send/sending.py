@@ -13,6 +13,7 @@ from shared.lead import Lead
 from shared.mail.letter import Letter, Office, Owner, confirmation_letter, nurture_letter
 from shared.mail.message import build
 from shared.mailing import Address, Enrollment, PastSend, SendRef, confirmation_ref
+from shared.rules.consent import mailbox_of
 from shared.rules.nurture import (
     Decision,
     MailPolicy,
@@ -83,19 +84,21 @@ def confirm(lead_id: str, now: int) -> None:
     for _ in range(TRIES):
         lead = get_lead(lead_id)
         address = None if lead is None else _address(lead)
-        why_not = "the lead is gone" if lead is None else decide_confirmation(lead, address, now)
-        if lead is None or address is None or why_not is not None:
+        mailbox = None if lead is None or address is None else _mailbox(lead, address)
+        why_not = "the lead is gone" if lead is None else decide_confirmation(lead, address, mailbox, now)
+        if lead is None or address is None or mailbox is None or why_not is not None:
             logger.info("no confirmation mail", lead_id=lead_id, reason=why_not)
             return
         ref = confirmation_ref(lead.lead_id, address.name, len(address.confirmations) + 1)
         playbook = playbooks.current()
         letter = confirmation_letter(lead, ref, address=address.name, playbook=playbook, office=_office())
         raw = build(letter.rendered, letter.envelope)
-        claimed = sends.claim_confirmation(ref, at=now, address=address, playbook=playbook["bundle"])
+        counted = (address,) if mailbox.name == address.name else (address, mailbox)
+        claimed = sends.claim_confirmation(ref, at=now, addresses=counted, playbook=playbook["bundle"])
         if claimed == "claimed":
             outcome = _hand_over(ref, letter, raw)
             if isinstance(outcome, mailer.NotNow):
-                _give_back(ref, outcome.code, address, None)
+                _give_back(ref, outcome.code, counted, None)
                 raise DeliveryError(f"SES does not send now: {outcome.code}")
         if claimed != "changed":
             return
@@ -173,7 +176,7 @@ def _send(decision: Send, lead: Lead, run: Enrollment, address: Address | None, 
         outcome = _hand_over(ref, letter, raw)
         if isinstance(outcome, mailer.NotNow):
             later = replace(postponed(run, outcome.code, now), version=run.version + 1)
-            _give_back(ref, outcome.code, address, later)
+            _give_back(ref, outcome.code, (address,), later)
     return claimed
 
 
@@ -215,9 +218,9 @@ def _hand_over(ref: SendRef, letter: Letter, raw: bytes) -> mailer.Outcome:
     return outcome
 
 
-def _give_back(ref: SendRef, code: str, address: Address, run: Enrollment | None) -> None:
+def _give_back(ref: SendRef, code: str, addresses: tuple[Address, ...], run: Enrollment | None) -> None:
     """Take back the claim of a mail that SES did not take; when that is no longer possible, record the refusal."""
-    if not sends.release(ref, address=address, run=run, reason=code):
+    if not sends.release(ref, addresses=addresses, run=run, reason=code):
         sends.settle(ref, "refused", reason=code)
 
 
@@ -227,6 +230,12 @@ def _address(lead: Lead) -> Address | None:
     if not isinstance(email, str):
         return None
     return addresses.get_address(address_hash(email, secret_values.identity_secret()))
+
+
+def _mailbox(lead: Lead, address: Address) -> Address:
+    """Return the address item that counts what strangers have us send to the mailbox."""
+    name = address_hash(mailbox_of(str(lead.value("email"))), secret_values.identity_secret())
+    return address if name == address.name else addresses.get_address(name)
 
 
 def _owner(lead: Lead, playbook: dict[str, Any]) -> Owner | None:

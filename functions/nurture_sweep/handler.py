@@ -11,7 +11,6 @@ Repeat-safe  an entry is leased before it is queued; a message that comes twice 
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import settings, table
@@ -20,7 +19,7 @@ from shared.aws.due import Due, due_entries, lease
 from shared.aws.queue import BATCH, send_all
 from shared.errors import RipenError
 from shared.instants import instant_text, parse_instant
-from shared.telemetry import logger, metrics
+from shared.telemetry import count, logger, metrics
 
 IDS_SHOWN = 50
 """Send ids in one notice; the rest is counted."""
@@ -37,7 +36,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     queued, failed = queue_due(now)
     parked, not_parked = park_unsettled(now)
     for name, value in (("MailsQueued", queued), ("SendsParked", parked), ("SweepFailures", failed + not_parked)):
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        count(name, value)
     if failed or not_parked:
         raise NurtureSweepError(f"{failed} mails not queued, {not_parked} claims not parked")
 

@@ -18,7 +18,7 @@ from shared.aws import bus, due
 from shared.aws.items import from_item
 from shared.instants import MINUTE, parse_instant
 from shared.table import DUE_AT, OUTBOX, PK, SK
-from shared.telemetry import metrics
+from shared.telemetry import count, metrics
 
 MISSED = 5 * MINUTE
 """A change that is not stamped after this long was missed by the stream."""
@@ -36,4 +36,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         keys = [(entry.pk, entry.sk) for entry in due.due_entries(OUTBOX, now - MISSED)]
         waiting = bus.changes_at(keys)
     bus.publish([(change[PK], change[SK], change["detail_type"], json.loads(change["detail"])) for change in waiting])
-    metrics.add_metric("ChangesPublished", "Count", len(waiting))
+    count("ChangesPublished", len(waiting))

@@ -2,16 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from shared.aws import secret_values
 from shared.errors import RipenError
-from shared.handoff import Means
-from shared.keys import key_kind
+from shared.handoff import SYSTEM, Means
+from shared.keys import KeyKind, key_kind
 from shared.rules.handoff import ACTIONS, Action, Move
 
 MAX_BODY = 64 * 1024
@@ -20,6 +21,12 @@ MAX_BODY = 64 * 1024
 MAX_NOTE = 500
 MAX_NUMBER = 6
 """Digits of a handoff's number."""
+
+
+LEAD_ID = r"[a-z2-7]{16}"
+
+OPPORTUNITY = r"^[A-Za-z0-9_.:-]{1,100}$"
+"""An opportunity's id goes on the bus: it is no name of anybody."""
 
 
 class RefusedError(RipenError):
@@ -41,6 +48,16 @@ class MoveRequest(BaseModel):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     note: Annotated[str, StringConstraints(max_length=MAX_NOTE)] | None = None
     means: Means = "call"
+    to: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    until: AwareDatetime | None = None
+    opportunity: Annotated[str, StringConstraints(pattern=OPPORTUNITY)] | None = None
+
+    @field_validator("by")
+    @classmethod
+    def is_a_person(cls, by: str) -> str:
+        if by == SYSTEM:
+            raise ValueError(f"{SYSTEM} is nobody's id: say who it was")
+        return by
 
 
 def raw_body(event: Mapping[str, Any]) -> bytes:
@@ -62,12 +79,13 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
     return raw
 
 
-def check_key(headers: Mapping[str, str]) -> None:
-    """Raises RefusedError unless the request bears a sales key."""
+def check_key(headers: Mapping[str, str], kinds: Sequence[KeyKind] = ("sales",)) -> None:
+    """Raises RefusedError unless the request bears a key of one of the kinds."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or key_kind(token, secret_values.signing_secret()) != "sales":
-        raise RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", "send a sales key as Authorization: Bearer ...")
+    if scheme.lower() != "bearer" or key_kind(token, secret_values.signing_secret()) not in kinds:
+        wanted = " or ".join(kinds)
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "unauthorized", f"send a {wanted} key as Authorization: Bearer ...")
 
 
 def read_path(path: str) -> tuple[str, int, Action]:
@@ -83,9 +101,15 @@ def read_path(path: str) -> tuple[str, int, Action]:
                 raise RefusedError(
                     HTTPStatus.NOT_FOUND, "not_found", f"action: there is {', '.join(ACTIONS)} and no other"
                 )
+            if re.fullmatch(LEAD_ID, lead_id) is None:
+                raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", "there is no such handoff")
             return lead_id, handoff_number(number), action
         case _:
             raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", "there is no such route")
+
+
+def is_opportunity(text: str) -> bool:
+    return re.fullmatch(OPPORTUNITY, text) is not None
 
 
 def handoff_number(text: str) -> int:
@@ -107,4 +131,14 @@ def read_move(action: Action, body: bytes, at: int) -> Move:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
         raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid", f"{field}: {first['msg']}") from None
-    return Move(action, said.by, at, reason_code=said.reason, means=said.means, note=said.note)
+    return Move(
+        action,
+        said.by,
+        at,
+        reason_code=said.reason,
+        means=said.means,
+        note=said.note,
+        to=said.to,
+        until=None if said.until is None else int(said.until.timestamp()),
+        opportunity=said.opportunity,
+    )

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from shared.aws import addresses, handoffs
+from shared.aws import addresses, handoffs, owners
 from shared.aws.leads import get_lead
 from shared.errors import ConflictError
 from shared.handoff import Handoff
 from shared.rules.handoff import Decision, Move, decide_move
-from shared.rules.routing import HandoffPolicy
+from shared.rules.routing import HandoffPolicy, given
 from shared.rules.sla import next_due
 
 TRIES = 5
@@ -27,9 +27,11 @@ def make_move(lead_id: str, number: int, move: Move, policy: HandoffPolicy) -> D
         ConflictError: Others kept changing the items; nothing was written. Do it again.
     """
     for _ in range(TRIES):
-        handoff = handoffs.get_handoff(lead_id, number) or _elsewhere(lead_id, number)
+        handoff = find(lead_id, number)
         if handoff is None:
             return None
+        kept = owners.get_owners(person.id for person in policy.people)
+        policy = policy.without({name: state.away for name, state in kept.items()})
         decision = decide_move(handoff, move, policy)
         if decision.verdict != "moved" or decision.announce is None:
             return decision
@@ -37,12 +39,21 @@ def make_move(lead_id: str, number: int, move: Move, policy: HandoffPolicy) -> D
         announcement = handoffs.change_entry(
             after, at=move.at, detail_type=decision.announce.detail_type, detail=decision.announce.detail
         )
+        counted = []
+        if after.owner != handoff.owner:
+            load = given(after.owner, policy, kept[after.owner].load, move.at)
+            counted = [owners.given_entry(kept[after.owner], load)]
         try:
-            handoffs.write([handoffs.update_entry(after, next_due(after)), *mail, announcement])
+            handoffs.write([handoffs.update_entry(after, next_due(after)), *mail, *counted, announcement])
         except ConflictError:
             continue
         return Decision("moved", after, decision.reason, decision.announce, decision.mail)
     raise ConflictError("the handoff kept changing")
+
+
+def find(lead_id: str, number: int) -> Handoff | None:
+    """Return the handoff as it is now, wherever it stands."""
+    return handoffs.get_handoff(lead_id, number) or _elsewhere(lead_id, number)
 
 
 def _elsewhere(lead_id: str, number: int) -> Handoff | None:

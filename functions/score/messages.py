@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from shared.handoff import SYSTEM
 from shared.instants import DAY, EARLIEST, parse_instant
 from shared.lead import LeadEvent, Source
+from shared.rules.bots import judgement_of
 from shared.rules.facts import adjusted
 from shared.rules.people import named
 
@@ -72,6 +74,7 @@ def _check(event: LeadEvent) -> None:
     if not EARLIEST <= event.occurred_at <= event.received_at + DAY:
         raise ValueError("occurred_at")
     adjusted(event, "")
+    judgement_of(event, "")
 
 
 def _from_bus(message_id: str, body: Mapping[str, Any]) -> Message:
@@ -79,7 +82,7 @@ def _from_bus(message_id: str, body: Mapping[str, Any]) -> Message:
     detail = body["detail"]
     at = parse_instant(detail["occurred_at"])
     name = CLOSING_EVENTS.get(detail.get("outcome", "")) or OUTCOME_EVENTS.get(body["detail-type"])
-    if name is None:
+    if name is None or detail.get("by") == SYSTEM:  # what the lead itself brought about is no news to it
         return Message(message_id, at, "system")
     properties = {key: detail[key] for key in ("handoff", "reason_code", "means") if key in detail}
     event = LeadEvent(

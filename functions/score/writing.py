@@ -2,22 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from functions.score.messages import Message
 from functions.score.models import model_of
-from shared.aws import addresses, leads, playbooks, timeline
+from shared.aws import addresses, consent_proofs, leads, playbooks, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
-from shared.identity import address_hash, event_key, home, identity_text
-from shared.lead import Alias, Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
+from shared.identity import EMAIL, address_hash, event_key, home, identity_text
+from shared.lead import Alias, Entry, Lead, LeadEvent
+from shared.mailing import ConsentProof
+from shared.rules.attribution import (
+    Addressed,
+    Name,
+    Workspace,
+    arriving_claims,
+    attribute,
+    share,
+    spared,
+    untold,
+    wanted,
+)
+from shared.rules.bots import judged, too_fast
+from shared.rules.consent_proof import carried_proof, consent_proof
 from shared.rules.facts import consent_said, refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
 from shared.rules.publishing import PLAYBOOK
 from shared.rules.settling import Settlement, is_fresh, settle
-from shared.telemetry import logger
+from shared.table import PK, SK
+from shared.telemetry import logger, metrics
 
 TOGETHER = 12
 """Homes written in one transaction at most, of the 100 items DynamoDB takes: each may bring several changes."""
@@ -58,19 +73,72 @@ def apply_messages(messages: Sequence[Message], model: ScoringModel) -> list[Mes
     """
     arrived = {message.message_id: [_addressed(event) for event in message.events] for message in messages}
     timeline.put_events(_timeline_items(messages, arrived))
-    return _round(messages, arrived, model)
+    workspace = _loaded(messages, arrived)
+    return _round(messages, _without_erased(messages, arrived, workspace), workspace, model)
 
 
-def _round(messages: Sequence[Message], arrived: dict[str, list[Addressed]], model: ScoringModel) -> list[Message]:
-    """Load, apply, settle and write; events that would tie too many homes together are halved until they do not."""
-    every = sorted(
-        (each for events in arrived.values() for each in events),
-        key=lambda each: (each.event.occurred_at, each.event.event_id),
-    )
+def _loaded(messages: Sequence[Message], arrived: dict[str, list[Addressed]]) -> Workspace:
+    every = [each for events in arrived.values() for each in events]
     workspace = Workspace()
     workspace.add(leads.load({lead_id for message in messages for lead_id in message.settle}))
     while missing := wanted(every, workspace):
         workspace.add(leads.load(missing))
+    return workspace
+
+
+def _without_erased(
+    messages: Sequence[Message], arrived: dict[str, list[Addressed]], workspace: Workspace
+) -> dict[str, list[Addressed]]:
+    """
+    Return the events without what is about the erased, and take that back out of the timeline.
+
+    The timeline is written before a home is read, so whoever erases between the two finds the item when its partition is
+    emptied; when the marker was there first, it is us who take it out.
+    """
+    every = [each for events in arrived.values() for each in events]
+    claims = arriving_claims(every, workspace)
+    nowhere = _nobodys(every, workspace)
+    kept = {
+        name: [
+            left
+            for each in events
+            if each.event.lead_id not in nowhere and (left := spared(each, workspace, claims)) is not None
+        ]
+        for name, events in arrived.items()
+    }
+    if all(one is other for name in arrived for one, other in zip_longest(arrived[name], kept[name])):
+        return arrived
+    before = {(item[PK], item[SK]): item for item in _timeline_items(messages, arrived)}
+    after = {(item[PK], item[SK]): item for item in _timeline_items(messages, kept)}
+    timeline.put_events([item for key, item in after.items() if before.get(key) != item])
+    timeline.drop_items(sorted(before.keys() - after.keys()))
+    for place in sorted(nowhere):
+        logger.info("event that is nobody's", home=place)
+    dropped = sum(len(arrived[name]) - len(kept[name]) for name in arrived)
+    dropped -= sum(each.event.lead_id in nowhere for each in every)
+    if dropped:
+        metrics.add_metric("EventsOfErased", "Count", dropped)
+    return kept
+
+
+def _nobodys(every: Sequence[Addressed], workspace: Workspace) -> set[str]:
+    """
+    Return the homes where our own events look for a lead and nobody lives, nor moves in by an event that comes along.
+
+    What rests there would be found by nobody: no lead's export, and no erasure.
+    """
+    asked = {place for each in every if (place := each.event.lead_id) is not None and workspace.now.get(place) is None}
+    return asked - {name.home for each in every for name in each.names} if asked else asked
+
+
+def _round(
+    messages: Sequence[Message], arrived: dict[str, list[Addressed]], workspace: Workspace, model: ScoringModel
+) -> list[Message]:
+    """Apply, settle and write; events that would tie too many homes together are halved until they do not."""
+    every = sorted(
+        (each for events in arrived.values() for each in events),
+        key=lambda each: (each.event.occurred_at, each.event.event_id),
+    )
     owners, touched = _apply(every, workspace, model)
     if len(every) > 1 and any(len(group) > TOGETHER for group in workspace.together):
         return _halves(messages, every, arrived, model)
@@ -101,7 +169,11 @@ def _halves(
     again: dict[str, Message] = {}
     for half in (True, False):
         part = {name: [each for each in events if (id(each) in earlier) is half] for name, events in arrived.items()}
-        again |= {each.message_id: each for each in _round(messages, part, model)}
+        workspace = _loaded(messages, part)
+        claims = arriving_claims((each for events in arrived.values() for each in events), workspace)
+        if any(spared(each, workspace, claims) is not each for events in part.values() for each in events):
+            return list(messages)  # somebody was erased since: the whole message says what its timeline item holds
+        again |= {each.message_id: each for each in _round(messages, part, workspace, model)}
     return list(again.values())
 
 
@@ -117,7 +189,11 @@ def _is_superseded(workspace: Workspace, model: ScoringModel) -> bool:
 def _addressed(event: LeadEvent) -> Addressed:
     secret = identity_secret()
     names = tuple(Name(identity_text(kind, value, secret), home(kind, value, secret)) for kind, value in named(event))
-    return Addressed(event, names, address_hash(event.email, secret) if event.email else None)
+    if not event.email:
+        return Addressed(event, names, None)
+    place = home(EMAIL, event.email, secret)
+    mentioned = None if any(name.home == place for name in names) else place
+    return Addressed(event, names, address_hash(event.email, secret), mentioned)
 
 
 def _timeline_items(messages: Sequence[Message], arrived: dict[str, list[Addressed]]) -> list[dict[str, Any]]:
@@ -140,14 +216,21 @@ def _apply(
     owners: dict[str, set[str]] = {}
     touched: dict[str, Touched] = {}
     consents: dict[str, Said] = {}
+    proofs: list[ConsentProof] = []
     for each in every:
         while missing := wanted([each], workspace):
             workspace.add(leads.load(missing))
+        for claimant in untold(each, workspace):
+            lead = workspace.lead_at(claimant)
+            told = {} if lead is None else timeline.past(lead, leads.homes_of(lead)).events
+            workspace.told[claimant] = [_addressed(event) for events in told.values() for event in events]
         before = workspace.lead_at(each.home)
+        earlier = _earlier_addresses(each, workspace)
         lead_id = attribute(each, workspace, model)
         if lead_id is None:
-            logger.info("event of a lead that is gone", event_name=each.event.name)
+            logger.info("event that is nobody's", home=each.home)
             continue
+        _watch(lead_id, each.event, workspace, model)
         owners.setdefault(each.event.event_id, set()).add(lead_id)
         mark = touched.setdefault(lead_id, Touched())
         mark.as_of = max(mark.as_of, each.event.received_at)
@@ -155,7 +238,11 @@ def _apply(
         mark.own |= each.event.source != "system"
         mark.cause = each.event.name[:CAUSE_KEPT]
         mark.news.add(event_key(each.event.event_id))
-        _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents)
+        proofs += _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents, model=model)
+        if each.address in consents:
+            _carry_stop(consents[each.address], earlier)
+    for proof in proofs:
+        consent_proofs.put(proof)
     for address, said in sorted(consents.items()):
         addresses.record_consent(
             address, proven_at=said.proven_at, opted_in_at=said.opted_in_at, stopped_at=said.stopped_at
@@ -163,23 +250,44 @@ def _apply(
     return owners, touched
 
 
+def _watch(lead_id: str, event: LeadEvent, workspace: Workspace, model: ScoringModel) -> None:
+    """Judge a visit whose pages come too fast: the timeline holds the judgement before the lead follows it."""
+    lead = workspace.lead_at(lead_id)
+    found = None if lead is None else too_fast(lead, event, model)
+    if found is None:
+        return
+    timeline.put_events([timeline.timeline_item(lead_id, found.event_id, "system", found.received_at, [found])])
+    attribute(Addressed(found, (), None), workspace, model)
+    logger.info("visit judged by its speed", lead_id=lead_id, event_id=found.event_id)
+
+
 def _hear_consent(
-    each: Addressed, before: Lead | None, lead: Lead | None, mark: Touched, consents: dict[str, Said]
-) -> None:
+    each: Addressed,
+    before: Lead | None,
+    lead: Lead | None,
+    mark: Touched,
+    consents: dict[str, Said],
+    *,
+    model: ScoringModel,
+) -> list[ConsentProof]:
     """
     What a proving source says of an address holds at once; what an unproven one says must be confirmed by mail.
 
     The `consent` trait is a state that clients repeat with every login, so only its change is news: said again, it does
     not subscribe anew whoever has said stop in between. An address that becomes the lead's gets the state it finds. It
     counts from the time it was said at, not from when a copy or a merge brought it here.
+
+    Returns: What the trail of the address is to keep of it.
     """
-    if lead is None:
-        return
+    if lead is None or each.event.source == "system":
+        return []
     received_at = each.event.received_at
     if each.event.source == "public":
-        if each.address is not None and consent_said(each.event) and is_fresh(each.event):
+        proof = None if each.address is None else consent_proof(each.event, each.address)
+        by_machine = judged(each.event, model, lead.judgements)[0] == "machine"
+        if proof is not None and consent_said(each.event) and is_fresh(each.event) and not by_machine:
             mark.asked_at = max(mark.asked_at, received_at)
-        return
+        return [] if proof is None else [proof]
     address = each.address or (lead.address_hash if lead.proven("address") else None)
     register = lead.profile.get("consent")
     held = before.value("consent") if before is not None else None
@@ -189,13 +297,52 @@ def _hear_consent(
         before is None or not before.proven("address") or before.address_hash != each.address
     )
     if address is None or not (news or moved):
-        return
+        return []
     heard = consents.setdefault(address, Said(received_at))
     heard.proven_at = min(heard.proven_at, received_at)
     if register is not None and register.value is True:
-        heard.opted_in_at = max(heard.opted_in_at or 0, register.at)
+        heard.opted_in_at = max(heard.opted_in_at or 0, _opted_in_at(register.at, each.event, address))
     if register is not None and register.value is False:
         heard.stopped_at = max(heard.stopped_at or 0, register.at)
+    if register is None or not isinstance(register.value, bool):
+        return []
+    return [(consent_proof(each.event, address) if news else None) or carried_proof(register, address)]
+
+
+def _opted_in_at(said_at: int, event: LeadEvent, address: str) -> int:
+    """
+    Return from when a yes holds for the address.
+
+    Only a yes that is said now, of this address, undoes a stop that is known of it: one the person gave before the address
+    became theirs does not, and a file of history says yes as of its own date, whenever it was meant.
+    """
+    is_said_now = consent_said(event) is not None and not event.history
+    stopped_at = None if is_said_now else addresses.get_address(address).stopped_at
+    return said_at if stopped_at is None else min(said_at, stopped_at)
+
+
+def _earlier_addresses(each: Addressed, workspace: Workspace) -> set[str]:
+    """
+    Return the proven addresses of the people to whom the event brings another one.
+
+    Not where that one is already somebody's own by proof: then two people turn out to be one, and what each address
+    allows stays.
+    """
+    if each.event.source == "public" or each.address is None:
+        return set()
+    holder = workspace.lead_at(each.names[0].home)
+    if holder is not None and holder.proven("address") and holder.address_hash == each.address:
+        return set()
+    people = [lead for name in each.names if not name.anonymous and (lead := workspace.lead_at(name.home)) is not None]
+    return {lead.address_hash for lead in people if lead.address_hash is not None and lead.proven("address")}
+
+
+def _carry_stop(said: Said, earlier: Iterable[str]) -> None:
+    """Whoever said stop and changes the address has said stop: only what they say afterwards opts the new one in."""
+    for address in sorted(earlier):
+        stopped_at = addresses.get_address(address).stopped_at
+        if stopped_at is not None:
+            said.stopped_at = max(said.stopped_at or 0, stopped_at)
 
 
 def _rebuild(workspace: Workspace, model: ScoringModel) -> None:
@@ -212,10 +359,13 @@ def _rebuild(workspace: Workspace, model: ScoringModel) -> None:
 
 
 def _refiled(lead: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
-    unknown = [place for place in lead.homes if place not in workspace.now]
-    entries = {**workspace.now, **(leads.load(unknown) if unknown else {})}
-    mine, others = share(lead, {place: timeline.events_at(place) for place in lead.homes}, entries)
-    return refiled(lead, mine, others, model)
+    places = [*leads.homes_of(lead), *workspace.further.get(lead.lead_id, ())]
+    changed = [place for place in places if workspace.now.get(place) is not workspace.stored.get(place)]
+    past = timeline.past(lead, places, first=changed)
+    unchanged = past.events.keys() - changed
+    entries = {**workspace.now, **(leads.load(unchanged) if unchanged else {})}
+    mine, others = share(lead, past.events, entries)
+    return refiled(lead, mine, others, model, past.since)
 
 
 def _write(writes: Iterable[tuple[set[str], leads.Writes]]) -> set[str]:
@@ -245,6 +395,8 @@ def _writes(group: set[str], workspace: Workspace, touched: dict[str, Touched], 
                 changes += _changes(earlier, settled, "0#") if earlier is not None else []
                 changes += _changes(settlement, settled)
                 changes += _asked(entry, settled, mark)
+                further = workspace.further.get(home_id, {})
+                changes += [leads.further_home(home_id, place, more=more) for place, more in sorted(further.items())]
                 written.append(settled)
         elif isinstance(entry, Alias) and entry != before:
             written.append(replace(entry, version=entry.version + 1))
@@ -253,7 +405,7 @@ def _writes(group: set[str], workspace: Workspace, touched: dict[str, Touched], 
 
 
 def _settled(
-    entry: Lead, before: Lead | Alias | None, mark: Touched, model: ScoringModel
+    entry: Lead, before: Entry | None, mark: Touched, model: ScoringModel
 ) -> tuple[Settlement | None, Settlement]:
     """
     Settle the lead; return what the playbook it was settled by last made of it, if that is another, and what ours does.

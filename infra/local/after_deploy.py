@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from infra.cors import ALLOWED_HEADERS, EXPOSED_HEADERS
 from infra.local.emulator import CREDENTIAL, REGION
 from infra.local.outputs import Outputs
 from infra.local.state import State
 from infra.names import function_names, pascal
 from infra.stages import LOCAL
 from shared import table
-from shared.keys import mint_key
+from shared.keys import mint_key, webhook_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -41,6 +42,8 @@ def finish(stack: Mapping[str, str], state: State) -> Outputs:
         public_key=mint_key("public", "local", signing_secret),
         admin_key=mint_key("admin", "local", signing_secret),
         sales_key=mint_key("sales", "local", signing_secret),
+        outcomes_key=mint_key("outcomes", "local", signing_secret),
+        webhook_secret=webhook_secret("local", signing_secret),
         aws_endpoint_url=state.endpoint,
         aws_region=REGION,
         api_id=stack["ApiId"],
@@ -51,10 +54,11 @@ def finish(stack: Mapping[str, str], state: State) -> Outputs:
         settle_queue_url=stack["SettleQueueUrl"],
         resettle_queue_url=stack["ResettleQueueUrl"],
         sends_queue_url=stack["SendsQueueUrl"],
+        notices_queue_url=stack["NoticesQueueUrl"],
         functions={name: stack[f"{pascal(name)}Function"] for name in functions},
         failure_queues={
             name: stack[f"{pascal(name)}FailuresUrl"]
-            for name in (*functions, "events", "settle", "sends")
+            for name in (*functions, "events", "settle", "sends", "erasures", "notices")
             if f"{pascal(name)}FailuresUrl" in stack
         },
         alerts_topic_arn=stack["AlertsTopicArn"],
@@ -76,7 +80,8 @@ def _allow_browsers(api_id: str, gateway: "ApiGatewayV2Client") -> None:
         CorsConfiguration={
             "AllowOrigins": list(LOCAL.allowed_origins),
             "AllowMethods": ["GET", "POST", "OPTIONS"],
-            "AllowHeaders": ["authorization", "content-type"],
+            "AllowHeaders": list(ALLOWED_HEADERS),
+            "ExposeHeaders": list(EXPOSED_HEADERS),
             "MaxAge": 7200,
         },
     )

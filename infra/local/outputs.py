@@ -25,6 +25,9 @@ class Outputs:
     """A browser key: it may add facts."""
     admin_key: str
     sales_key: str
+    outcomes_key: str
+    webhook_secret: str
+    """What a CRM signs its webhooks with, under the label `local`."""
     aws_endpoint_url: str
     aws_region: str
     api_id: str
@@ -36,6 +39,7 @@ class Outputs:
     settle_queue_url: str
     resettle_queue_url: str
     sends_queue_url: str
+    notices_queue_url: str
     functions: Mapping[str, str]
     """Function folder to deployed name."""
     failure_queues: Mapping[str, str]

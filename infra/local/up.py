@@ -203,6 +203,7 @@ def main() -> int:
     console.print(
         f"""
   API        {outputs.api_url}   (write key {outputs.write_key})
+  site       {outputs.api_url}/site/
   inbox      {outputs.inbox_url}
   Slack      {outputs.slack_url}
   AWS        {outputs.aws_endpoint_url}

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from shared import settings, table
 from shared.aws import clients
 from shared.aws.batch_get import get_items
@@ -49,14 +51,25 @@ def publish(changes: Sequence[tuple[str, str, str, Mapping[str, Any]]]) -> None:
 
 
 def _stamp(pk: str, sk: str, at: str) -> None:
-    """Mark the change as published, at its own instant: no clock is read, and a repeat writes the same."""
-    clients.dynamodb().update_item(
-        TableName=settings.table_name(),
-        Key={table.PK: {"S": pk}, table.SK: {"S": sk}},
-        UpdateExpression="SET #published = :at REMOVE #key, #due",
-        ExpressionAttributeNames={"#published": "published_at", "#key": table.DUE_KEY, "#due": table.DUE_AT},
-        ExpressionAttributeValues={":at": {"S": at}},
-    )
+    """
+    Mark the change as published, at its own instant: no clock is read, and a repeat writes the same.
+
+    A change that is gone stays gone: its lead was erased meanwhile.
+    """
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings.table_name(),
+            Key={table.PK: {"S": pk}, table.SK: {"S": sk}},
+            UpdateExpression="SET #published = :at REMOVE #key, #due",
+            ConditionExpression="attribute_exists(#pk)",
+            ExpressionAttributeNames={
+                "#published": "published_at", "#key": table.DUE_KEY, "#due": table.DUE_AT, "#pk": table.PK,
+            },
+            ExpressionAttributeValues={":at": {"S": at}},
+        )  # fmt: skip
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
 
 
 def changes_at(keys: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

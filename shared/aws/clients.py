@@ -1,10 +1,14 @@
-"""boto3 clients, one per process and service, made on first use so that importing costs nothing and moto can patch."""
+"""
+AWS clients, one per process and service, made on first use so that importing costs nothing and moto can patch.
+
+They are botocore's, as boto3 would hand them out: what boto3 adds for resources and for S3 a start would pay for.
+"""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session, get_session
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -25,48 +29,57 @@ _ONE_ATTEMPT = Config(connect_timeout=2, read_timeout=10, retries={"total_max_at
 
 
 @cache
+def _session() -> Session:
+    return get_session()
+
+
+def _client(service: str, config: Config) -> Any:
+    return _session().create_client(service, config=config)
+
+
+@cache
 def dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb", config=_CHECKED_BY_DYNAMODB)
+    return cast("DynamoDBClient", _client("dynamodb", _CHECKED_BY_DYNAMODB))
 
 
 @cache
 def sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_REPEATABLE)
+    return cast("SQSClient", _client("sqs", _REPEATABLE))
 
 
 @cache
 def sns() -> "SNSClient":
-    return boto3.client("sns", config=_REPEATABLE)
+    return cast("SNSClient", _client("sns", _REPEATABLE))
 
 
 @cache
 def events() -> "EventBridgeClient":
-    return boto3.client("events", config=_REPEATABLE)
+    return cast("EventBridgeClient", _client("events", _REPEATABLE))
 
 
 @cache
 def ses() -> "SESClient":
     """SES has no idempotency token: a silent retry of the SDK is a second mail, so there is one attempt."""
-    return boto3.client("ses", config=_ONE_ATTEMPT)
+    return cast("SESClient", _client("ses", _ONE_ATTEMPT))
 
 
 @cache
 def secrets() -> "SecretsManagerClient":
-    return boto3.client("secretsmanager", config=_REPEATABLE)
+    return cast("SecretsManagerClient", _client("secretsmanager", _REPEATABLE))
 
 
 @cache
 def cloudformation() -> "CloudFormationClient":
-    return boto3.client("cloudformation", config=_REPEATABLE)
+    return cast("CloudFormationClient", _client("cloudformation", _REPEATABLE))
 
 
 @cache
 def lambdas() -> "LambdaClient":
     """A sweep called by hand runs once: a silent retry would run it beside itself."""
-    return boto3.client("lambda", config=_CALLED_BY_HAND)
+    return cast("LambdaClient", _client("lambda", _CALLED_BY_HAND))
 
 
 def forget() -> None:
     """Drop every client; the next use makes new ones (tests that start a new emulator call this)."""
-    for client in (dynamodb, sqs, sns, events, ses, secrets, cloudformation, lambdas):
-        client.cache_clear()
+    for made in (_session, dynamodb, sqs, sns, events, ses, secrets, cloudformation, lambdas):
+        made.cache_clear()

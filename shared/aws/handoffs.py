@@ -16,7 +16,7 @@ from shared.aws.items import from_item, to_item
 from shared.aws.outbox import change_put
 from shared.errors import ConflictError
 from shared.handoff import OPTIONAL, Handoff
-from shared.instants import instant_text
+from shared.instants import instant_text, iso_week
 
 DELIVERIES = "deliveries"
 
@@ -64,6 +64,8 @@ def create_entry(handoff: Handoff, due_at: int | None) -> dict[str, Any]:
         DELIVERIES: {},
         **handoff.to_json(),
         **_due(handoff.lead_id, due_at),
+        table.RANK_KEY: table.handoff_week_key(iso_week(handoff.created_at), handoff.lead_id),
+        table.RANK_BOUND: handoff.created_at,
     }
     return {
         "Put": {

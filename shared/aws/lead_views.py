@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared import settings, table
-from shared.aws import clients
+from shared.aws import clients, leads
 from shared.aws.items import from_item
 from shared.instants import instant_text
 from shared.lead import Lead
@@ -45,8 +45,9 @@ def by_bound(bands: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 def companions(lead: Lead) -> dict[str, list[dict[str, Any]]]:
     """Return the handoffs, enrollments and sends of the lead as plain items, of every home it has."""
+    homes = leads.homes_of(lead)
     return {
-        name: [item for home in lead.homes for item in _partition(home, prefix)]
+        name: [item for home in homes for item in _partition(home, prefix)]
         for name, prefix in (
             ("handoffs", table.HANDOFF_PREFIX),
             ("enrollments", table.TRACK_PREFIX),
@@ -57,7 +58,7 @@ def companions(lead: Lead) -> dict[str, list[dict[str, Any]]]:
 
 def changes(lead: Lead) -> list[dict[str, Any]]:
     """Return every recorded change of the lead, oldest first, with what it said and whether anybody was told."""
-    items = [item for home in lead.homes for item in _partition(home, table.CHANGE_PREFIX)]
+    items = [item for home in leads.homes_of(lead) for item in _partition(home, table.CHANGE_PREFIX)]
     return [
         {
             **json.loads(item["detail"]),

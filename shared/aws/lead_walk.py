@@ -5,7 +5,7 @@ from itertools import islice
 
 from shared import table
 from shared.aws import lead_views, leads, timeline
-from shared.lead import Alias, Lead, LeadEvent
+from shared.lead import Entry, Lead, LeadEvent
 
 TOGETHER = 100
 """Leads read at a time: the keys one BatchGetItem takes."""
@@ -31,6 +31,7 @@ def every_lead(bands: tuple[str, ...]) -> Iterator[list[Lead]]:
         yield [found[lead_id] for lead_id in sorted(found)]
 
 
-def past(lead: Lead) -> tuple[Mapping[str, list[LeadEvent]], Mapping[str, Lead | Alias | None]]:
+def past(lead: Lead) -> tuple[Mapping[str, list[LeadEvent]], Mapping[str, Entry | None]]:
     """Return the events at each home of the lead that its timeline still holds, and what lives at each home."""
-    return {place: timeline.events_at(place) for place in lead.homes}, leads.load(lead.homes)
+    homes = leads.homes_of(lead)
+    return {place: timeline.events_at(place) for place in homes}, leads.load(homes)

@@ -1,13 +1,13 @@
 """
 Lead and alias items: read consistently, written on the condition of the version that was read.
 
-Only the `score` function writes them.
+Only the `score` function writes them; `erase` puts the marker of the erased in their place.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -16,32 +16,90 @@ from botocore.exceptions import ClientError
 from shared import settings, table
 from shared.aws import clients
 from shared.aws.batch_get import get_items
-from shared.aws.items import to_item
+from shared.aws.items import from_item, to_item
 from shared.errors import UnwritableError
 from shared.instants import instant_text, parse_instant
-from shared.lead import Adjustment, Alias, Fact, Lead, Naming, Register, Settled
+from shared.lead import (
+    IDENTITIES_KEPT,
+    Adjustment,
+    Alias,
+    Entry,
+    Erased,
+    Fact,
+    Judgement,
+    Lead,
+    Naming,
+    Register,
+    Settled,
+    View,
+)
 
 
-def load(homes: Iterable[str]) -> dict[str, Lead | Alias | None]:
+def load(homes: Iterable[str]) -> dict[str, Entry | None]:
     """Return what lives at each home, read consistently; None where nothing does."""
     wanted = sorted(set(homes))
-    found: dict[str, Lead | Alias | None] = dict.fromkeys(wanted)
+    found: dict[str, Entry | None] = dict.fromkeys(wanted)
     for item in get_items([(table.lead_pk(home), table.LEAD_SK) for home in wanted], only=_READ):
         entry = read_entry(item)
-        found[entry.home if isinstance(entry, Alias) else entry.lead_id] = entry
+        found[_home(entry)] = entry
     return found
 
 
 def get_lead(lead_id: str) -> Lead | None:
-    """Return the lead, through aliases, read consistently; None when there is none."""
+    """Return the lead, through aliases, read consistently; None when there is none, or when it was erased."""
     while isinstance(entry := load([lead_id])[lead_id], Alias):
         lead_id = entry.alias_of
-    return entry
+    return entry if isinstance(entry, Lead) else None
 
 
 def get_leads(lead_ids: Iterable[str]) -> dict[str, Lead]:
-    """Return the leads that exist under these ids; aliases are left out."""
+    """Return the leads that exist under these ids; aliases and the erased are left out."""
     return {home: entry for home, entry in load(lead_ids).items() if isinstance(entry, Lead)}
+
+
+def homes_of(lead: Lead) -> tuple[str, ...]:
+    """Return every partition that can hold items of the lead, also those of identities beyond the ones it lists."""
+    if len(lead.identities) < IDENTITIES_KEPT:
+        return lead.homes
+    homes = dict.fromkeys(lead.homes)
+    owners = {lead.lead_id}
+    pending = [lead.lead_id]
+    while pending:
+        for item in _further_homes(pending.pop()):
+            home = item[table.SK].removeprefix(table.HOME_PREFIX)
+            homes[home] = None
+            if item.get("more") and home not in owners:
+                owners.add(home)
+                pending.append(home)
+    return tuple(homes)
+
+
+def _further_homes(lead_id: str) -> Iterator[dict[str, Any]]:
+    pages = (
+        clients.dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings.table_name(),
+            KeyConditionExpression="#pk = :pk AND begins_with(#sk, :prefix)",
+            ExpressionAttributeNames={"#pk": table.PK, "#sk": table.SK},
+            ExpressionAttributeValues={":pk": {"S": table.lead_pk(lead_id)}, ":prefix": {"S": table.HOME_PREFIX}},
+            ConsistentRead=True,
+        )
+    )
+    return (from_item(item) for page in pages for item in page["Items"])
+
+
+def further_home(lead_id: str, home: str, *, more: bool) -> dict[str, Any]:
+    """
+    Return the item that remembers a home the lead does not list, to be written beside the lead.
+
+    Args:
+        lead_id: The lead.
+        home: Where an alias leads to it.
+        more: Whether a lead lived there that had such homes itself.
+    """
+    item = {table.PK: table.lead_pk(lead_id), table.SK: f"{table.HOME_PREFIX}{home}", "schema": table.SCHEMA}
+    return {**item, "more": True} if more else item
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +108,7 @@ class Writes:
     Leads, aliases and changes that belong together: written all or nothing.
 
     `written` carry their new version already; `seen` is the version of each home as it was read, 0 or absent where
-    nothing was. `changes` are change items to put beside them; `bounds` is the upper bound of each lead's total in
+    nothing was. `changes` are change items, and further homes, to put beside them; `bounds` is the upper bound of each lead's total in
     milli-points, for the rank index.
     """
 
@@ -199,6 +257,9 @@ def _update(table_name: str, names: tuple[str, ...]) -> str:
     return f'UPDATE "{table_name}" {" ".join(parts)} WHERE {keys}'
 
 
+ERASED_UNTIL = "erased_until"
+"""The attribute that makes an item the marker of the erased: an instant as text."""
+
 _STATEMENTS = 25
 """Most statements BatchExecuteStatement takes."""
 
@@ -213,18 +274,18 @@ _CONFLICTS = {
 _REFUSALS = {"ValidationError", "ValidationException"}
 """Too large, or a key that no index takes: it will be refused every time."""
 
-_READ = (table.PK, table.VERSION, "state", table.DUE_AT, "alias_of", "claims")
+_READ = (table.PK, table.VERSION, "state", table.DUE_AT, "alias_of", "claims", ERASED_UNTIL)
 """The attributes an entry is read from: the others are for the indexes."""
 
 _ATTRIBUTES = (
     "schema", table.VERSION, "state", table.RANK_KEY, table.RANK_BOUND, table.DUE_KEY, table.DUE_AT,
-    table.DUE_ATTEMPTS, "alias_of", "claims",
+    table.DUE_ATTEMPTS, "alias_of", "claims", ERASED_UNTIL, table.TTL,
 )  # fmt: skip
 """Everything an entry can hold besides its key: an update removes what the new values do not name."""
 
 
-def _home(entry: Lead | Alias) -> str:
-    return entry.home if isinstance(entry, Alias) else entry.lead_id
+def _home(entry: Entry) -> str:
+    return entry.lead_id if isinstance(entry, Lead) else entry.home
 
 
 def _values(entry: Lead | Alias, group: Writes) -> dict[str, Any]:
@@ -275,6 +336,10 @@ def _state(lead: Lead) -> dict[str, Any]:
     }
     if lead.adjustments:
         state["adjustments"] = [_adjustment_list(each) for each in lead.adjustments]
+    if lead.judgements:
+        state["judgements"] = [list(astuple(each)) for each in lead.judgements]
+    if lead.views:
+        state["views"] = [list(astuple(each)) for each in lead.views]
     return state
 
 
@@ -290,7 +355,7 @@ def coarse(bound: int) -> int:
 def _naming_list(naming: Naming, lead: Lead) -> list[Any]:
     """The lead's own home is not spelled out again."""
     said = ["" if naming.home == lead.lead_id else naming.home, naming.first, naming.last]
-    return [*said, True] if naming.shared else said
+    return [*said, naming.shared] if naming.shared else said
 
 
 def _profile_groups(profile: Mapping[str, Register]) -> list[list[Any]]:
@@ -352,9 +417,11 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
-    """Return the lead or alias a plain item holds."""
+def read_entry(item: Mapping[str, Any]) -> Entry:
+    """Return what a plain item of a home holds: the lead, an alias, or the marker of the erased."""
     home = table.lead_id_of(item[table.PK])
+    if ERASED_UNTIL in item:
+        return Erased(home, parse_instant(item[ERASED_UNTIL]), item[table.VERSION])
     if "alias_of" in item:
         claims = tuple((at, person) for at, person in json.loads(item.get("claims", "[]")))
         return Alias(home, item["alias_of"], claims, item[table.VERSION])
@@ -370,6 +437,8 @@ def read_entry(item: Mapping[str, Any]) -> Lead | Alias:
         },
         facts={filing: tuple(Fact(*said) for said in facts) for filing, facts in state["facts"].items()},
         adjustments=tuple(Adjustment(*said) for said in state.get("adjustments", ())),
+        judgements=tuple(Judgement(*said) for said in state.get("judgements", ())),
+        views=tuple(View(*said) for said in state.get("views", ())),
         days=frozenset(state["days"]),
         first_seen=state["first_seen"],
         filed=state["filed"],

@@ -80,30 +80,40 @@ def claim(
     return _transact([put, claim_entry(address, changes), save_entry(run)])
 
 
-def claim_confirmation(ref: SendRef, *, at: int, address: Address, playbook: str) -> Claim:
-    """Reserve a confirmation mail: the send item, and its place among the three an address ever gets."""
-    confirmations = (*address.confirmations, PastSend(at, ref.send_id))
-    put = _put(ref, state="claimed", content=CONFIRM, at=at, address=address, playbook=playbook, waits=True)
-    return _transact([put, claim_entry(address, {"confirmations": past_items(confirmations)})])
+def claim_confirmation(ref: SendRef, *, at: int, addresses: tuple[Address, ...], playbook: str) -> Claim:
+    """
+    Reserve a confirmation mail: the send item, and its place among the three a mailbox ever gets.
+
+    Args:
+        ref: Which mail.
+        at: The instant the decision was made for.
+        addresses: The one that is asked, as it was decided from, then its mailbox where that has another address.
+        playbook: The bundle the mail is made from.
+    """
+    put = _put(ref, state="claimed", content=CONFIRM, at=at, address=addresses[0], playbook=playbook, waits=True)
+    counted = [
+        claim_entry(each, {"confirmations": past_items((*each.confirmations, PastSend(at, ref.send_id)))})
+        for each in addresses
+    ]
+    return _transact([put, *counted])
 
 
-def release(ref: SendRef, *, address: Address, run: Enrollment | None, reason: str) -> bool:
+def release(ref: SendRef, *, addresses: tuple[Address, ...], run: Enrollment | None, reason: str) -> bool:
     """
     Take a claim back, in one transaction: only after the channel said that it did not take the mail.
 
     Args:
         ref: The claimed mail.
-        address: As it was before the claim.
+        addresses: Those the claim was counted on, as they were before it.
         run: The enrollment that plans the mail again, carrying the version the claim left; None for a confirmation.
         reason: The channel's code.
     Returns: False when somebody changed one of the items since; the claim stands.
     """
     if run is None:
-        before: dict[str, Any] = {"confirmations": past_items(address.confirmations)}
+        before: list[dict[str, Any]] = [{"confirmations": past_items(each.confirmations)} for each in addresses]
     else:
-        sent = {key: instant_text(when) for key, when in address.sent.items()}
-        before = {"recent": past_items(address.recent), "sent": sent}
-    claimed = replace(address, version=address.version + 1)
+        sent = [{key: instant_text(when) for key, when in each.sent.items()} for each in addresses]
+        before = [{"recent": past_items(each.recent), "sent": was} for each, was in zip(addresses, sent, strict=True)]
     give_back = {
         "TableName": settings.table_name(),
         "Key": _key(ref),
@@ -114,7 +124,9 @@ def release(ref: SendRef, *, address: Address, run: Enrollment | None, reason: s
         },
         "ExpressionAttributeValues": to_item({":claimed": "claimed", ":released": "released", ":reason": reason}),
     }  # fmt: skip
-    entries: list[Any] = [{"Update": give_back}, claim_entry(claimed, before)]
+    entries: list[Any] = [{"Update": give_back}]
+    for each, changes in zip(addresses, before, strict=True):
+        entries.append(claim_entry(replace(each, version=each.version + 1), changes))
     return _transact([*entries, *([] if run is None else [save_entry(run)])]) == "claimed"
 
 

@@ -24,6 +24,9 @@ from shared.errors import DeliveryError, RipenError
 TIMEOUT = 5
 """Seconds to wait for Slack."""
 
+PROMPT = 2
+"""Seconds to wait when somebody pressed: Slack shows them an error after three."""
+
 PAGE = 200
 """Messages asked for at a time when looking for one; Slack recommends no more."""
 
@@ -128,10 +131,31 @@ def find(token: str, channel: str, block_id: str, *, since: int, thread: str = "
     return None
 
 
+def open_direct(token: str, member: str) -> str:
+    """Return the channel of direct messages with the member; asking again gives the same. Raises as `post` does."""
+    try:
+        answer = _client(token).conversations_open(users=member)
+        return str(answer["channel"]["id"])
+    except FAILURES as error:
+        _raise(error)
+
+
+def open_view(token: str, trigger: str, view: Mapping[str, Any]) -> None:
+    """
+    Show a dialog to whoever pressed; Slack takes the trigger of a press once, for three seconds.
+
+    Raises: DeliveryError or UnsureDeliveryError: they may see none. They must press again.
+    """
+    try:
+        _client(token, PROMPT).views_open(trigger_id=trigger, view=dict(view))
+    except FAILURES as error:
+        _raise(error)
+
+
 def whisper(response_url: str, text: str) -> None:
     """Tell the one person who pressed a button. Raises DeliveryError or UnsureDeliveryError."""
     try:
-        answer = WebhookClient(response_url, timeout=TIMEOUT, retry_handlers=[]).send(
+        answer = WebhookClient(response_url, timeout=PROMPT, retry_handlers=[]).send(
             text=text, response_type="ephemeral", replace_original=False
         )
     except FAILURES as error:
@@ -171,9 +195,9 @@ class _At(Clock):
         return self._now
 
 
-def _client(token: str) -> WebClient:
+def _client(token: str, timeout: int | None = None) -> WebClient:
     base = settings.optional("SLACK_API_URL", WebClient.BASE_URL)
-    return WebClient(token, base_url=base, timeout=TIMEOUT, retry_handlers=[])
+    return WebClient(token, base_url=base, timeout=timeout or TIMEOUT, retry_handlers=[])
 
 
 def _channel_id(client: WebClient, channel: str) -> str | None:

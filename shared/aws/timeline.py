@@ -6,7 +6,9 @@ identity and never moves; readers unite the homes of a lead by event id.
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +23,9 @@ from shared.lead import Lead, LeadEvent, Source
 KEPT = 400 * DAY
 """How long an event rests in the timeline before DynamoDB's TTL removes it."""
 
+_PLAIN = 700
+"""Bytes of events that fit a kilobyte, a write unit, with the rest of their item."""
+
 _WRITE = 25
 """Most items BatchWriteItem takes."""
 
@@ -32,9 +37,17 @@ def put_events(items: Sequence[dict[str, Any]]) -> None:
     Raises:
         UnwritableError: DynamoDB will never take one of them, as it is too large.
     """
-    requests: list[Any] = [{"PutRequest": {"Item": to_item(item)}} for item in items]
+    _write_all([{"PutRequest": {"Item": to_item(item)}} for item in items])
+
+
+def drop_items(keys: Iterable[tuple[str, str]]) -> None:
+    """Delete the timeline items at these (partition key, sort key) pairs; where there is none, nothing happens."""
+    _write_all([{"DeleteRequest": {"Key": {table.PK: {"S": pk}, table.SK: {"S": sk}}}} for pk, sk in keys])
+
+
+def _write_all(requests: Sequence[Any]) -> None:
     for start in range(0, len(requests), _WRITE):
-        pending = requests[start : start + _WRITE]
+        pending = list(requests[start : start + _WRITE])
         while pending:
             answer = _put(pending)
             pending = list(answer.get("UnprocessedItems", {}).get(settings.table_name(), []))
@@ -59,17 +72,65 @@ def timeline_item(
         "schema": table.SCHEMA,
         "source": source,
         "received_at": instant_text(received_at),
-        "events": json.dumps([event.to_json() for event in events], separators=(",", ":"), ensure_ascii=False),
+        "events": packed_events(events),
         table.TTL: received_at + KEPT,
     }
 
 
+def packed_events(events: Iterable[LeadEvent]) -> str | bytes:
+    """Return the events as a timeline item keeps them: as JSON, compressed when the item would cost another write unit."""
+    text = json.dumps([event.to_json() for event in events], separators=(",", ":"), ensure_ascii=False).encode()
+    return zlib.compress(text) if len(text) > _PLAIN else text.decode()
+
+
+def unpacked_events(held: str | bytes) -> list[dict[str, Any]]:
+    """Return the JSON objects of what `packed_events` made of events."""
+    found: list[dict[str, Any]] = json.loads(held if isinstance(held, str) else zlib.decompress(held))
+    return found
+
+
 MOST = 20_000
-"""Events of one home that are ever read at once: a machine's timeline fits neither memory nor a function's time."""
+"""Events of one lead that are ever read at once: a machine's timeline fits neither memory nor a function's time."""
+
+HOMES_READ = 100
+"""Homes of one lead that are ever read at once: by a key that stands in a page one user id can get thousands of devices."""
 
 
-def events_at(home: str, *, limit: int | None = None) -> list[LeadEvent]:
-    """Return the newest 20,000 events of one home, newest items first; with `limit`, only of that many newest items."""
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The events read, by home, and the instant before which there may be more than was read; 0 when all was."""
+
+    events: dict[str, list[LeadEvent]]
+    since: int = 0
+
+
+def past(lead: Lead, homes: Iterable[str], first: Iterable[str] = ()) -> Past:
+    """
+    Return what 100 homes of the lead say, 20,000 events in all: those of `first`, then its own and its names', then those
+    of the devices it listed last, then the others.
+    """
+    listed = sorted(lead.identities.items(), key=lambda each: (each[0].startswith("anon#"), -each[1].last))
+    places = dict.fromkeys(homes)
+    known = [*first, lead.lead_id, *(naming.home for _, naming in listed)]
+    order = [*dict.fromkeys([*(home for home in known if home in places), *places])]
+    found: dict[str, list[LeadEvent]] = {}
+    since, left = 0, MOST
+    for home in order[:HOMES_READ]:
+        if left <= 0:
+            break
+        found[home] = events_at(home, most=left)
+        if len(found[home]) >= left:
+            since = max(since, min(event.occurred_at for event in found[home]))
+        left -= len(found[home])
+    return Past(found, since if len(found) == len(order) else lead.newest_at + 1)
+
+
+def events_at(home: str, *, limit: int | None = None, most: int | None = None) -> list[LeadEvent]:
+    """
+    Return the newest events of one home, newest items first: 20,000 or `most`, and what else their items hold.
+
+    With `limit`, only those of that many newest items.
+    """
     pages = (
         clients.dynamodb()
         .get_paginator("query")
@@ -86,23 +147,22 @@ def events_at(home: str, *, limit: int | None = None) -> list[LeadEvent]:
     events: list[LeadEvent] = []
     for page in pages:
         for item in page["Items"]:
-            events += _events(from_item(item))
-        if len(events) >= MOST:
+            events += events_of(from_item(item))
+        if len(events) >= (MOST if most is None else most):
             break
     return events
 
 
-def _events(item: Mapping[str, Any]) -> list[LeadEvent]:
+def events_of(item: Mapping[str, Any]) -> list[LeadEvent]:
+    """Return the events a plain timeline item holds."""
     received_at = parse_instant(item["received_at"])
-    return [
-        LeadEvent.from_json(said, source=item["source"], received_at=received_at) for said in json.loads(item["events"])
-    ]
+    said = unpacked_events(item["events"])
+    return [LeadEvent.from_json(each, source=item["source"], received_at=received_at) for each in said]
 
 
-def recent_events(lead: Lead, limit: int, *, until: int | None = None) -> list[LeadEvent]:
-    """Return the lead's newest events (up to the instant, when one is given), newest first, each event once."""
-    events = newest_first(event for home in lead.homes for event in events_at(home, limit=limit + WITHIN_THE_HOUR))
-    return [event for event in events if until is None or event.occurred_at <= until][:limit]
+def recent_events(lead: Lead, limit: int) -> dict[str, list[LeadEvent]]:
+    """Return the newest events at each home of the lead, enough for `limit` of its own. At a shared device are others' too."""
+    return {home: events_at(home, limit=limit + WITHIN_THE_HOUR) for home in lead.homes}
 
 
 WITHIN_THE_HOUR = 80

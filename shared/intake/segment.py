@@ -48,13 +48,14 @@ NAMES: dict[Call, str] = {
 
 PROVEN_ONLY = frozenset(
     {"Address Confirmed", "Email Bounced", "Email Link Clicked", "Email Opened", "Email Marked as Spam", "Unsubscribed", "Lead Accepted", "Lead Rejected",
-     "Lead Contacted", "Lead Won", "Lead Lost"}
+     "Lead Contacted", "Lead Won", "Lead Lost", "Lead Disqualified", "Became Customer"}
 )  # fmt: skip
 """Events that state what only a mail service or sales can know; a key that anybody can read may not send them."""
 
 SCORE_ADJUSTED = "Score Adjusted"
+VISIT_JUDGED = "Visit Judged"
 
-RESERVED = frozenset({SCORE_ADJUSTED})
+RESERVED = frozenset({SCORE_ADJUSTED, VISIT_JUDGED})
 """Events that only our own functions make, whatever the key."""
 
 MAX_EVENTS = 2_500
@@ -64,6 +65,9 @@ MAX_NAME = 200
 
 _OF_THE_ATTEMPT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey", "type", "integrations", "_metadata"})
 """What may differ between two attempts to send one event (`messageId` only counts when it cannot serve as an id)."""
+
+OURS = ("Ripen", "Segment.io")
+"""Our names under `integrations`: our own, and that of whose place we take."""
 
 _PAGE = ("path", "url", "title", "referrer", "search")
 _CAMPAIGN = ("source", "medium", "name", "term", "content")
@@ -91,11 +95,36 @@ def read_call(body: Mapping[str, Any], call: Call, *, intake: Intake, received_a
     return _lead_event(plain(body), call, intake=intake, received_at=received_at, sent_at=None, around={})
 
 
+def is_kept_from_us(said: Any) -> bool:
+    """
+    Tell whether the sender wants this call kept from us: `integrations` names us and says false.
+
+    Such a call is answered as any other, and nothing of it is kept. `All: false` is not about us: it speaks of where a
+    collector sends things on to, and Segment's own keeps such calls as well.
+    """
+    wanted = said.get("integrations") if isinstance(said, dict) else None
+    return isinstance(wanted, dict) and any(wanted.get(name) is False for name in OURS)
+
+
+def stated_key(body: Mapping[str, Any]) -> Any:
+    """Return the key a body states: its own, or the one of the first event of its batch."""
+    batch = body.get("batch")
+    if body.get("writeKey") is not None or not isinstance(batch, list) or not batch:
+        return body.get("writeKey")
+    return batch[0].get("writeKey") if isinstance(batch[0], dict) else None
+
+
 def read_batch(
-    body: Mapping[str, Any], *, intake: Intake, received_at: int
+    body: Mapping[str, Any], *, intake: Intake, received_at: int, key: str | None = None
 ) -> tuple[list[LeadEvent], list[Rejection]]:  # fmt: skip
     """
     Return the events of a batch that can be used, and those that cannot.
+
+    Args:
+        body: As parsed.
+        intake: What the key of the request proves.
+        received_at: When the request came.
+        key: The key of the request when it stands in the body only: then an event may not state another one.
 
     Raises:
         TooLargeError: The batch has too many events.
@@ -106,18 +135,40 @@ def read_batch(
         raise InvalidInputError("batch", "must be a list of events")
     if len(batch) > MAX_EVENTS:
         raise TooLargeError("batch", f"has more than {MAX_EVENTS} events: send several batches")
+    history = _is_history(body.get("history"), intake)
     sent_at = moment(body.get("sentAt"), "sentAt")
     around = _around(body)
     events: list[LeadEvent] = []
     rejections: list[Rejection] = []
     for index, said in enumerate(batch):
+        if is_kept_from_us(said):
+            continue
         try:
+            _check_key(said, key)
             events.append(
-                _of_batch(said, intake=intake, received_at=received_at, sent_at=sent_at, around=around),
+                _of_batch(
+                    said, intake=intake, received_at=received_at, sent_at=sent_at, around=around, history=history
+                ),
             )
         except InvalidInputError as refusal:
             rejections.append(Rejection(index, refusal.field, refusal.problem))
     return events, rejections
+
+
+def _check_key(said: Any, key: str | None) -> None:
+    if key is not None and isinstance(said, dict) and said.get("writeKey") not in (None, "", key):
+        raise InvalidInputError("writeKey", "is not the key of this batch: send the event in a batch of its own")
+
+
+def _is_history(said: Any, intake: Intake) -> bool:
+    """Tell whether the batch is history: taken, counted, and told to nobody. Only who may prove may say so."""
+    if said is None or said is False:
+        return False
+    if said is not True:
+        raise InvalidInputError("history", "must be true or false")
+    if intake == "public":
+        raise InvalidInputError("history", "needs a server key: leave it out, or import from a server")
+    return True
 
 
 def _around(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,8 +180,8 @@ def _around(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _of_batch(
-    said: Any, *, intake: Intake, received_at: int, sent_at: int | None, around: Mapping[str, Any]
-) -> LeadEvent:
+    said: Any, *, intake: Intake, received_at: int, sent_at: int | None, around: Mapping[str, Any], history: bool
+) -> LeadEvent:  # fmt: skip
     if not isinstance(said, dict):
         raise InvalidInputError("body", "must be an object")
     if size_of(said) > EVENT_BYTES:
@@ -138,15 +189,17 @@ def _of_batch(
     call = CALLS.get(said["type"]) if isinstance(said.get("type"), str) else None
     if call is None:
         raise InvalidInputError("type", f"must be one of {', '.join(CALLS)}")
-    return _lead_event(plain(said), call, intake=intake, received_at=received_at, sent_at=sent_at, around=around)
+    return _lead_event(
+        plain(said), call, intake=intake, received_at=received_at, sent_at=sent_at, around=around, history=history
+    )
 
 
 def _lead_event(
     said: Mapping[str, Any], call: Call, *, intake: Intake, received_at: int, sent_at: int | None,
-    around: Mapping[str, Any],
+    around: Mapping[str, Any], history: bool = False,
 ) -> LeadEvent:  # fmt: skip
     context = {**around, **mapping(said.get("context"), "context")}
-    traits = mapping(said.get("traits"), "traits") if call in ("identify", "group") else {}
+    traits = _stated_traits(said, call, context)
     properties = mapping(said.get("properties"), "properties")
     anonymous_id = identifier(said.get("anonymousId"), "anonymousId")
     user_id = identifier(said.get("userId"), "userId")
@@ -160,7 +213,7 @@ def _lead_event(
             | {"type": call, "messageId": said.get("messageId")},
         ),
         name=_name(said, call, intake),
-        occurred_at=_occurred_at(said, sent_at=sent_at, received_at=received_at),
+        occurred_at=_occurred_at(said, sent_at=sent_at, received_at=received_at, history=history),
         received_at=received_at,
         source=intake,
         anonymous_id=anonymous_id,
@@ -169,7 +222,15 @@ def _lead_event(
         properties=_properties(said, call, properties, context),
         traits={"company": traits} if call == "group" else traits,
         context=_kept_context(context),
+        history=history,
     )
+
+
+def _stated_traits(said: Mapping[str, Any], call: Call, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the call says of the person or company; RudderStack's identify says it in `context.traits` alone."""
+    if call == "identify" and said.get("traits") is None and isinstance(context.get("traits"), dict):
+        return mapping(context["traits"], "context.traits")
+    return mapping(said.get("traits"), "traits") if call in ("identify", "group") else {}
 
 
 def _name(said: Mapping[str, Any], call: Call, intake: Intake) -> str:
@@ -177,9 +238,7 @@ def _name(said: Mapping[str, Any], call: Call, intake: Intake) -> str:
         return NAMES[call]
     name = label(said.get("event"), "event", MAX_NAME)
     if name in RESERVED:
-        raise InvalidInputError(
-            "event", f"{name!r} is not for clients: adjust a score through its own route, with an admin key"
-        )
+        raise InvalidInputError("event", f"{name!r} is not for clients: it has a route of its own, for an admin key")
     if intake == "public" and name in PROVEN_ONLY:
         raise InvalidInputError("event", f"{name!r} needs a server key")
     return name
@@ -201,12 +260,13 @@ def _email(call: Call, traits: Mapping[str, Any], context: Mapping[str, Any]) ->
         return None
 
 
-def _occurred_at(said: Mapping[str, Any], *, sent_at: int | None, received_at: int) -> int:
+def _occurred_at(said: Mapping[str, Any], *, sent_at: int | None, received_at: int, history: bool) -> int:
     """
     Return when it happened.
 
     A client whose clock is off says so by `sentAt`: the difference to our receive time is added. An event that
-    carries `receivedAt` came through another server, which did that already.
+    carries `receivedAt` came through another server, which did that already. What history says was sent long ago: its
+    `sentAt` says nothing of a clock.
     """
     field = "originalTimestamp" if said.get("timestamp") in (None, "") else "timestamp"
     stated = moment(said.get(field), field)
@@ -214,7 +274,7 @@ def _occurred_at(said: Mapping[str, Any], *, sent_at: int | None, received_at: i
     sent = sent_at if own is None else own
     if stated is None:
         return received_at
-    if sent is not None and abs(received_at - sent) > SKEW and not said.get("receivedAt"):
+    if sent is not None and abs(received_at - sent) > SKEW and not said.get("receivedAt") and not history:
         stated += received_at - sent
     return settled_instant(stated, field, received_at)
 
@@ -276,6 +336,8 @@ def _kept_context(context: Mapping[str, Any]) -> dict[str, Any]:
         for name, longest in _MAX_CONTEXT.items()
         if isinstance(context.get(name), str) and context[name]
     }
+    if context.get("webdriver") is True:
+        kept["webdriver"] = True
     if page := _texts(context.get("page"), _PAGE, _MAX_URL):
         kept["page"] = page
     if campaign := _texts(context.get("campaign"), _CAMPAIGN, _MAX_CAMPAIGN):

@@ -13,6 +13,9 @@ from shared.errors import InvalidInputError
 EVENT_BYTES = 32 * 1024
 """Largest single event. Segment's limit."""
 
+SINGLE_BYTES = 4 * EVENT_BYTES
+"""Largest body of a single call as it arrives: spaces and escapes may take three times what the event itself does."""
+
 MAX_DEPTH = 20
 """Deepest nesting of an event; what people track is three or four deep."""
 

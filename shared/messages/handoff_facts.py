@@ -5,14 +5,14 @@ Texts are as they were said, only bounded and freed of control characters: each 
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.handoff import CONTACT, DECIDE, Clock, Handoff, ScoreLine
+from shared.handoff import CONTACT, DECIDE, FOLLOW_UP, Clock, Handoff, ScoreLine
 from shared.instants import instant_text
 from shared.lead import Lead, LeadEvent
-from shared.rules.handoff import standing
+from shared.rules.handoff import holder, standing
 from shared.rules.routing import HandoffPolicy, Person
 
 LINES = 5
@@ -20,6 +20,17 @@ LINES = 5
 
 ACTIONS = 4
 """Last actions shown."""
+
+RECEIVED = 5
+"""Mails and downloads shown, the newest."""
+
+HANDOVERS = 3
+"""Earlier owners shown, the last."""
+
+DOWNLOADED = "Downloaded"
+"""What the name of an event says by which a lead got something of ours."""
+
+NO_MAILS: Mapping[str, int] = {}
 
 EVENTS_READ = 25
 """Newest events to read so that `ACTIONS` of them are worth showing."""
@@ -29,9 +40,11 @@ SHORT, LONG = 80, 300
 
 DETAILS = (("title", "Title"), ("email", "Email"), ("phone", "Phone"), ("country", "Country"))
 
-CLOCK_LABELS = {CONTACT: "Contact", DECIDE: "Accept or reject"}
+CLOCK_LABELS = {CONTACT: "Contact", DECIDE: "Accept or reject", FOLLOW_UP: "Follow up"}
 
-NO_ACTION = frozenset({"Identified", "Company Identified", "Aliased", "Email Bounced", "Email Marked as Spam"})
+NO_ACTION = frozenset(
+    {"Identified", "Company Identified", "Aliased", "Email Bounced", "Email Marked as Spam", "Visit Judged"}
+)
 """Events that say who somebody is or how a mail fared, not what they did."""
 
 
@@ -47,8 +60,21 @@ class ClockFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """
+    One run of a clock, and whose it was.
+
+    `again` counts the runs of the clock before it: it starts anew for each owner it passes the lead on to.
+    """
+
+    clock: ClockFacts
+    owner: Person
+    again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class HandoffFacts:
-    """Everything a message may show. `clocks` are in words of the calendar's zone."""
+    """Everything a message may show. `clocks` are in words of the owner's zone."""
 
     lead_id: str
     number: int
@@ -67,6 +93,11 @@ class HandoffFacts:
     lines: tuple[ScoreLine, ...]
     more_lines: int
     actions: tuple[str, ...]
+    received: tuple[str, ...]
+    """Mails of ours that they got and what they downloaded, newest first."""
+    so_far: tuple[str, ...]
+    """What sales did with it besides the last decision: who had it before, until when it waits, what was noted."""
+    routed: str
     next_step: str
     clocks: tuple[ClockFacts, ...]
     owner: Person
@@ -74,6 +105,10 @@ class HandoffFacts:
     reject_reasons: tuple[tuple[str, str], ...]
     mql: str
     """What MQL means in the playbook's words."""
+    holder: Person
+    """Who has the lead: who accepted it, if that was not its owner."""
+    lost: tuple["Run", ...] = ()
+    """Clocks that ran out before the lead was passed on because of it, oldest first."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts for machines. Points are milli-points."""
@@ -92,6 +127,9 @@ class HandoffFacts:
             "total": self.total,
             "lines": [{"rule": line.rule, "label": line.label, "points": line.points} for line in self.lines],
             "last_actions": list(self.actions),
+            "received": list(self.received),
+            "so_far": list(self.so_far),
+            "routed": self.routed,
             "next_step": self.next_step,
             "clocks": [{"clock": clock.name, "due_at": clock.due_at, "status": clock.status} for clock in self.clocks],
             "owner": self.owner.id,
@@ -99,7 +137,11 @@ class HandoffFacts:
 
 
 def handoff_facts(
-    handoff: Handoff, lead: Lead | None, events: Iterable[LeadEvent], policy: HandoffPolicy
+    handoff: Handoff,
+    lead: Lead | None,
+    events: Sequence[LeadEvent],
+    policy: HandoffPolicy,
+    mails: Mapping[str, int] = NO_MAILS,
 ) -> HandoffFacts:
     """
     Collect the facts.
@@ -109,6 +151,7 @@ def handoff_facts(
         lead: As it is now; None when the person was erased since.
         events: The lead's, newest first.
         policy: The playbook's handoff part.
+        mails: When each mail of a track was sent to the lead's address, by `<track>#<content>`.
     """
     top = sorted(handoff.score.lines, key=lambda line: -abs(line.points))
     return HandoffFacts(
@@ -129,13 +172,25 @@ def handoff_facts(
         lines=tuple(top[:LINES]),
         more_lines=max(0, len(top) - LINES),
         actions=_actions(events, policy),
+        received=_received(events, mails, policy),
+        so_far=_so_far(handoff, policy),
+        routed=clean(handoff.routed or "", LONG),
         next_step=clean(policy.suggested_step, LONG),
         clocks=tuple(_clock(clock, handoff, policy) for clock in handoff.clocks),
         owner=policy.person(handoff.owner),
         manager=policy.manager,
         reject_reasons=tuple((reason.code, reason.text) for reason in policy.reject_reasons),
         mql=clean(policy.mql, LONG),
+        holder=policy.person(holder(handoff)),
+        lost=_lost(handoff, policy),
     )
+
+
+def run_of(facts: HandoffFacts, clock: str, due_at: str = "") -> Run:
+    """Return the run of the clock that was due then, or was put off since; without an instant the one of now."""
+    earlier = [each for each in facts.lost if each.clock.name == clock]
+    now = Run(next(each for each in facts.clocks if each.name == clock), facts.holder, len(earlier))
+    return next((each for each in earlier if due_at and due_at <= each.clock.due_at), now)
 
 
 def clean(text: Any, most: int) -> str:
@@ -174,6 +229,12 @@ def _name(lead: Lead | None) -> str:
     return clean(" ".join(part for part in parts if part), SHORT) or _value(lead, "email") or "Name unknown"
 
 
+def name_and_company(lead: Lead | None) -> str:
+    """Return who it is, in one line."""
+    company = _value(lead, "company")
+    return f"{_name(lead)}, {company}" if company else _name(lead)
+
+
 def _unproven(lead: Lead | None) -> tuple[str, ...]:
     if lead is None:
         return ()
@@ -191,6 +252,42 @@ def _actions(events: Iterable[LeadEvent], policy: HandoffPolicy) -> tuple[str, .
         if len(shown) == ACTIONS:
             break
     return tuple(shown)
+
+
+def _received(events: Sequence[LeadEvent], mails: Mapping[str, int], policy: HandoffPolicy) -> tuple[str, ...]:
+    """Return what the person has of ours already, so that nobody sends it again."""
+    got = [(at, f"Mail {key.partition('#')[2]}") for key, at in mails.items()]
+    got += [
+        (event.occurred_at, _action(event))
+        for event in events
+        if DOWNLOADED in event.name and event.verdict != "machine"
+    ]
+    newest: dict[str, int] = {}
+    for at, what in sorted(got, reverse=True):
+        newest.setdefault(clean(what, SHORT), at)
+    return tuple(f"{policy.calendar.text(at)}: {what}" for what, at in newest.items())[:RECEIVED]
+
+
+def _so_far(handoff: Handoff, policy: HandoffPolicy) -> tuple[str, ...]:
+    said = []
+    if handoff.returned_from:
+        reason = policy.reject_reason(handoff.returned_from)
+        said.append(f"Sales sent this lead back before: {reason.text if reason else handoff.returned_from}")
+    said += [
+        f"{policy.person(each.owner).name} had it until {policy.calendar.text(each.until)}"
+        for each in handoff.handovers[-HANDOVERS:]
+    ]
+    if handoff.snoozed_until is not None and handoff.snoozed_by is not None and handoff.running:
+        until = policy.calendar_of(handoff.owner).text(handoff.snoozed_until)
+        said.append(f"Put off until {until} by {policy.person(handoff.snoozed_by).name}")
+    if handoff.contacted_at is not None and handoff.contacted_by is not None and handoff.state != "open":
+        when = policy.calendar.text(handoff.contacted_at)
+        said.append(f"Last contact: {handoff.means} by {policy.person(handoff.contacted_by).name} on {when}")
+    if handoff.opportunity is not None and handoff.converted_by is not None:
+        said.append(f"Opportunity {handoff.opportunity} by {policy.person(handoff.converted_by).name}")
+    if handoff.note:
+        said.append(f"Note: {handoff.note}")
+    return tuple(clean(each, LONG) for each in said)
 
 
 def _action(event: LeadEvent) -> str:
@@ -212,8 +309,22 @@ def _first(said: Sequence[Any]) -> str:
 def _clock(clock: Clock, handoff: Handoff, policy: HandoffPolicy) -> ClockFacts:
     label = CLOCK_LABELS.get(clock.name, clock.name)
     return ClockFacts(
-        clock.name, label, policy.calendar.text(clock.due_at), instant_text(clock.due_at), _status(clock, handoff)
+        clock.name,
+        label,
+        policy.calendar_of(handoff.owner).text(clock.due_at),
+        instant_text(clock.due_at),
+        _status(clock, handoff),
     )
+
+
+def _lost(handoff: Handoff, policy: HandoffPolicy) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    for before in handoff.handovers:
+        then = replace(handoff, owner=before.owner)
+        for clock in before.clocks:
+            again = sum(each.clock.name == clock.name for each in runs)
+            runs.append(Run(_clock(clock, then, policy), policy.person(before.owner), again))
+    return tuple(runs)
 
 
 def _status(clock: Clock, handoff: Handoff) -> str:

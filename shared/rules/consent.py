@@ -39,16 +39,41 @@ def refusal(address: Address, *, silence_is_consent: bool) -> Refusal | None:
     return None
 
 
-def confirmation_refusal(address: Address, now: int) -> str | None:
-    """Return why the address gets no confirmation mail now, or None when it may."""
+def confirmation_refusal(address: Address, mailbox: Address, now: int) -> str | None:
+    """
+    Return why the address gets no confirmation mail now, or None when it may.
+
+    Args:
+        address: The one that would be asked.
+        mailbox: The one whose mailbox it is; itself, mostly. Mails are counted there, over all the names it has.
+        now: The instant the request carries.
+    """
     if address.proven_at is not None and address.opted_in_at is not None:
         return "already proven and opted in"
-    if address.suppressed is not None:
+    if address.suppressed is not None or mailbox.suppressed is not None:
         return "suppressed"
-    if address.stopped_at is not None:
+    if address.stopped_at is not None or mailbox.stopped_at is not None:
         return "stopped"
-    if len(address.confirmations) >= CONFIRMATIONS_EVER:
+    asked = sorted(mail.at for mail in (*mailbox.confirmations, *address.confirmations))
+    if max(len(mailbox.confirmations), len(address.confirmations)) >= CONFIRMATIONS_EVER:
         return "asked three times"
-    if address.confirmations and now < address.confirmations[-1].at + CONFIRMATION_PAUSE:
+    if asked and now < asked[-1] + CONFIRMATION_PAUSE:
         return "asked less than a day ago"
     return None
+
+
+def mailbox_of(email: str) -> str:
+    """
+    Return the address of the mailbox that the address is another name of: without its plus tag, at Gmail without dots.
+
+    Only for counting what is sent to strangers. Who somebody is, and what they agreed to, goes by the address as it is:
+    a provider may give plus tags to different people.
+    """
+    local, _, domain = email.lower().rpartition("@")
+    plain = local.partition("+")[0]
+    if domain in _GMAIL:
+        plain, domain = plain.replace(".", ""), _GMAIL[0]
+    return f"{plain}@{domain}" if plain else email.lower()
+
+
+_GMAIL = ("gmail.com", "googlemail.com")

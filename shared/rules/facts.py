@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 
 from shared.identity import EMAIL, event_key
 from shared.instants import DAY, parse_instant, utc_day
-from shared.lead import Adjustment, Fact, Lead, LeadEvent, Naming, Register
+from shared.lead import IDENTITIES_KEPT, Adjustment, Fact, Lead, LeadEvent, Naming, Register, Verdict
+from shared.rules.bots import counted_as, joined_judgements, joined_views, judgement_of, viewed
 from shared.rules.model import EngagementRule, ScoringModel
 
 DAYS_KEPT = 400
 """Newest active days a lead keeps: a year and a month, more than any silence a playbook asks about."""
-
-IDENTITIES_KEPT = 20
 
 ANSWERS_KEPT = 50
 """Assets of which the newest answer is kept for a `missing` rule; its questions are at most 10 times fewer."""
@@ -32,6 +31,9 @@ _LISTED_TEXT = 40
 """Texts of a list that are kept, as of a tech stack, and characters of each."""
 
 ADJUSTMENTS_KEPT = 10
+
+TIMELINE_KEPT = 390 * DAY
+"""A little less than an event rests in the timeline: what is younger is still there."""
 
 LATE = DAY
 """A fact received later than this after it happened is history: it fires no trigger."""
@@ -48,15 +50,26 @@ def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: s
         address: Hash of the event's mail address, when it has one.
     """
     key = event_key(event.event_id)
-    days = _with_day(lead.days, event, model)
+    judgements = joined_judgements(lead.judgements, judgement_of(event, key))
+    verdict = counted_as(event, model, judgements)
+    days = _with_day(lead.days, event, model, verdict)
     return replace(
         lead,
-        profile=_joined_profile(lead.profile, _registers(event, model, key, address) | _confirmed(lead, event, key)),
-        facts=_after_silence(_with_facts(lead.facts, event, model, key), days, model),
+        profile=_joined_profile(
+            lead.profile, _registers(event, model, key, address, verdict) | _confirmed(lead, event, key)
+        ),
+        facts=_after_silence(_with_facts(lead.facts, event, model, key, verdict), days, model),
         adjustments=_joined_adjustments(lead.adjustments, adjusted(event, key)),
+        judgements=judgements,
+        views=viewed(lead.views, event, key, model.bots),
         days=days,
+        filed=lead.filed if judgements == lead.judgements else JUDGED_ANEW,
         first_seen=min(lead.first_seen or event.occurred_at, event.occurred_at),
     )
+
+
+JUDGED_ANEW = "judged anew"
+"""The `filed` of a lead whose events are judged otherwise since: it is filed again before it is written."""
 
 
 def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
@@ -68,17 +81,19 @@ def united(one: Lead, other: Lead, model: ScoringModel) -> Lead:
             facts[filing] = selected(rules[filing], (*facts.get(filing, ()), *theirs))
     first = [seen for seen in (one.first_seen, other.first_seen) if seen]
     days = _newest_days(one.days | other.days)
+    judgements = joined_judgements(one.judgements, other.judgements)
+    filed = next((each for each in (one.filed, other.filed) if each not in ("", model.filed)), one.filed or other.filed)
     return replace(
         one,
         identities=joined_identities(one.identities, other.identities),
         profile=_joined_profile(one.profile, other.profile),
         facts=_after_silence(facts, days, model),
         adjustments=_joined_adjustments(one.adjustments, other.adjustments),
+        judgements=judgements,
+        views=joined_views(one.views, other.views, model.bots),
         days=days,
         first_seen=min(first, default=0),
-        filed=next(
-            (each for each in (one.filed, other.filed) if each not in ("", model.filed)), one.filed or other.filed
-        ),
+        filed=filed if one.judgements == other.judgements else JUDGED_ANEW,
         asked_at=max(one.asked_at, other.asked_at),
         complete_since=max(one.complete_since, other.complete_since),
     )
@@ -94,48 +109,66 @@ def answering(rule: EngagementRule) -> EngagementRule:
     return replace(rule, most=ANSWERS_KEPT)
 
 
-def refiled(lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], model: ScoringModel) -> Lead:
+def refiled(
+    lead: Lead, events: Iterable[LeadEvent], others: frozenset[str], model: ScoringModel, since: int = 0
+) -> Lead:
     """
     Return the lead with its facts filed again from the timeline.
 
     Args:
         lead: As it stands; facts of rules that did not change stay, also those older than the timeline.
-        events: Every event of the lead that the timeline still holds.
+        events: Every event of the lead that the timeline still holds, and was read.
         others: Keys of events that turned out to be somebody else's.
         model: The playbook's rules.
+        since: Instant before which the timeline may hold more than was read; 0 when it was read whole.
     """
     known = list(events)
-    changed = lead.filed not in ("", model.filed)
+    lead = replace(lead, first_seen=_first_seen(lead, known, others, since))
+    judgements = tuple(each for each in lead.judgements if each.event not in others)
+    for event in known:
+        judgements = joined_judgements(judgements, judgement_of(event, event_key(event.event_id)))
+    changed = lead.filed not in ("", model.filed) or judgements != lead.judgements
+    told = frozenset(event_key(event.event_id) for event in known if changed)
     filings = _rules_by_filing(model)
-    profile: Mapping[str, Register] = _profile_to_refile(lead, known, others, changed=changed)
-    days = _days_to_refile(lead, known) if changed or others else lead.days
+    profile: Mapping[str, Register] = _profile_to_refile(lead, told, others)
+    days = _days_to_refile(lead, known, since) if changed or others else lead.days
     facts: Mapping[str, tuple[Fact, ...]] = {
         filing: kept
         for filing, held in lead.facts.items()
-        if filing in filings and (kept := tuple(fact for fact in held if fact.event not in others))
+        if filing in filings and (kept := tuple(fact for fact in held if fact.event not in others | told))
     }
     for event in known:
         key = event_key(event.event_id)
-        facts = _with_facts(facts, event, model, key)
-        days = _with_day(days, event, model)
-        profile = _joined_profile(profile, _registers(event, model, key, None))
+        verdict = counted_as(event, model, judgements)
+        facts = _with_facts(facts, event, model, key, verdict)
+        days = _with_day(days, event, model, verdict)
+        profile = _joined_profile(profile, _registers(event, model, key, None, verdict))
     oldest = min((event.occurred_at for event in known), default=lead.newest_at + 1)
     return replace(
         lead,
         facts=_after_silence(facts, days, model),
         profile=profile,
-        adjustments=tuple(each for each in lead.adjustments if each.event not in others),
+        adjustments=_joined_adjustments(
+            tuple(each for each in lead.adjustments if each.event not in others),
+            tuple(each for event in known for each in adjusted(event, event_key(event.event_id))),
+        ),
+        judgements=judgements,
         days=days,
         filed=model.filed,
-        complete_since=oldest if changed and lead.first_seen < oldest else lead.complete_since,
+        complete_since=max(oldest, since) if changed and lead.first_seen < max(oldest, since) else lead.complete_since,
     )
 
 
-def _profile_to_refile(
-    lead: Lead, known: Sequence[LeadEvent], others: frozenset[str], *, changed: bool
-) -> dict[str, Register]:
+def _first_seen(lead: Lead, known: Sequence[LeadEvent], others: frozenset[str], since: int) -> int:
+    """Return when the lead was first seen: where the timeline would still hold that event, and does not, it was another's."""
+    oldest = min((event.occurred_at for event in known), default=lead.first_seen)
+    newest_receipt = max((event.received_at for event in known), default=0)
+    is_whole = bool(others) and not since and newest_receipt - lead.first_seen < TIMELINE_KEPT
+    return oldest if is_whole or not lead.first_seen else min(lead.first_seen, oldest)
+
+
+def _profile_to_refile(lead: Lead, told: frozenset[str], others: frozenset[str]) -> dict[str, Register]:
     """Return the registers that stay: not those of others, nor those the timeline will say again, perhaps otherwise."""
-    told = {event_key(event.event_id) for event in known} if changed else set()
     return {
         name: each
         for name, each in lead.profile.items()
@@ -143,17 +176,19 @@ def _profile_to_refile(
     }
 
 
-def _days_to_refile(lead: Lead, known: Sequence[LeadEvent]) -> frozenset[int]:
+def _days_to_refile(lead: Lead, known: Sequence[LeadEvent], since: int) -> frozenset[int]:
     """Return the active days before the time from which the timeline has every event."""
     if not known:
         return lead.days
+    if since:
+        return frozenset(day for day in lead.days if day <= utc_day(since))
     if lead.first_seen >= min(event.occurred_at for event in known):
         return frozenset()
     complete_from = utc_day(min(event.received_at for event in known))
     return frozenset(day for day in lead.days if day < complete_from)
 
 
-_SAID_ELSEWHERE = frozenset({"email", "address", "consent", "sales"})
+_SAID_ELSEWHERE = frozenset({"email", "address", "consent", "sales", "closed"})
 """Registers that no path of a playbook fills."""
 
 
@@ -163,7 +198,7 @@ def joined_identities(one: Mapping[str, Naming], other: Mapping[str, Naming]) ->
     for identity, naming in other.items():
         known = joined.get(identity, naming)
         joined[identity] = Naming(
-            known.home, min(known.first, naming.first), max(known.last, naming.last), known.shared or naming.shared
+            known.home, min(known.first, naming.first), max(known.last, naming.last), max(known.shared, naming.shared)
         )
     kept = sorted(joined, key=lambda identity: (identity.startswith("anon#"), -joined[identity].last, identity))
     return {identity: joined[identity] for identity in sorted(kept[:IDENTITIES_KEPT])}
@@ -285,16 +320,16 @@ def _joined_adjustments(one: tuple[Adjustment, ...], other: tuple[Adjustment, ..
 
 
 def _with_facts(
-    facts: Mapping[str, tuple[Fact, ...]], event: LeadEvent, model: ScoringModel, key: str
+    facts: Mapping[str, tuple[Fact, ...]], event: LeadEvent, model: ScoringModel, key: str, verdict: Verdict
 ) -> Mapping[str, tuple[Fact, ...]]:
     rules = model.by_event.get(event.name, ())
     if not rules:
         return facts
     tree = {"event": event.name, "properties": event.properties, "traits": event.traits, "context": event.context}
-    late = event.received_at - event.occurred_at > LATE
+    late = event.history or event.received_at - event.occurred_at > LATE
     grown = dict(facts)
     for rule in rules:
-        fact = Fact(event.occurred_at, key, _asset(rule, tree), event.verdict, late)
+        fact = Fact(event.occurred_at, key, _asset(rule, tree), verdict, late)
         if event.name in rule.on and rule.matches(tree):
             grown[rule.filing] = selected(rule, (*grown.get(rule.filing, ()), fact))
         if rule.answer is not None and event.name in rule.answer[0] and rule.answered_by(tree):
@@ -314,9 +349,9 @@ def _at_path(tree: Any, path: tuple[str, ...]) -> Any:
     return tree
 
 
-def _with_day(days: frozenset[int], event: LeadEvent, model: ScoringModel) -> frozenset[int]:
+def _with_day(days: frozenset[int], event: LeadEvent, model: ScoringModel, verdict: Verdict) -> frozenset[int]:
     day = utc_day(event.occurred_at)
-    if event.name not in model.activity or event.verdict in model.refused or day in days:
+    if event.name not in model.activity or verdict in model.refused or day in days:
         return days
     return _newest_days(days | {day})
 
@@ -325,7 +360,9 @@ def _newest_days(days: frozenset[int]) -> frozenset[int]:
     return days if len(days) <= DAYS_KEPT else frozenset(sorted(days)[-DAYS_KEPT:])
 
 
-def _registers(event: LeadEvent, model: ScoringModel, key: str, address: str | None) -> dict[str, Register]:
+def _registers(
+    event: LeadEvent, model: ScoringModel, key: str, address: str | None, verdict: Verdict
+) -> dict[str, Register]:
     proven = event.source != "public"
     at = event.occurred_at if proven else event.received_at
     said: dict[str, Any] = {}
@@ -334,16 +371,31 @@ def _registers(event: LeadEvent, model: ScoringModel, key: str, address: str | N
             if (value := _kept(name, _at_path(event.traits, path))) is not None:
                 said[name] = value
                 break
-    if event.email is not None and address is not None:
-        said["email"], said["address"] = event.email, address
     if event.source == "server" and (consent := consent_said(event)) is not None:
         said["consent"] = consent
-    if event.source == "system" and event.name in SALES_OUTCOMES:
-        said["sales"] = {"outcome": SALES_OUTCOMES[event.name], "reason": event.properties.get("reason_code")}
+    if event.source == "system" and (outcome := OUTCOMES.get(event.name)) is not None:
+        said["sales"] = {"outcome": outcome, "reason": _reason(event)}
+        if outcome in CLOSING:
+            said["closed"] = said["sales"]
     registers = {name: Register(value, at, key, proven) for name, value in said.items()}
-    if model.touches and (touch := touch_of(event)) is not None:
+    if event.email is not None and address is not None:
+        registers |= _address(event, key, address)
+    if model.touches and verdict not in model.refused and (touch := touch_of(event)) is not None:
         registers[FIRST_TOUCH] = registers[LAST_TOUCH] = Register(touch, event.occurred_at, key, proven)
     return registers
+
+
+def _address(event: LeadEvent, key: str, address: str) -> dict[str, Register]:
+    """
+    Return the event's mail address, and its hash.
+
+    Who says what became of a lead names it by an address, and does not say where mail should go: that fills an empty
+    field, and changes none.
+    """
+    proven = event.source == "server"
+    at = event.occurred_at if proven else event.received_at
+    said = {"email": event.email, "address": address}
+    return {name: Register(value, at, key, proven) for name, value in said.items()}
 
 
 FIRST_TOUCH = "first_touch"
@@ -421,6 +473,18 @@ SALES_OUTCOMES = {
     "Lead Lost": "lost",
 }
 """What sales did, by the name of the event that tells the lead so."""
+
+OUTCOMES = {**SALES_OUTCOMES, "Lead Disqualified": "disqualified", "Became Customer": "customer"}
+"""The same, and what only another system says."""
+
+CLOSING = frozenset({"won", "lost", "disqualified", "customer"})
+"""Outcomes that end a lead's way. The last of them is kept beside what sales did last: a handoff that is pressed on later
+must not undo it."""
+
+
+def _reason(event: LeadEvent) -> str | None:
+    said = event.properties.get("reason_code") or event.properties.get("reason")
+    return said[:TEXT_KEPT] if isinstance(said, str) else None
 
 
 def _kept(name: str, value: Any) -> Any:

@@ -2,32 +2,58 @@
 What may happen to a handoff, and what follows: every move is legal, a repeat, or refused with the reason.
 
     open ──accept──► accepted ──won, lost──► closed
-      │                  └──reject (by who accepted)──► rejected
+      │                  └──reject (by who has it)──► rejected
       ├──reject──► rejected
       └──the lead stops qualifying──► closed
 
-A contact may be logged while the handoff runs, before a decision too: it meets the contact clock and decides nothing.
+While the handoff runs, before a decision too, a contact may be logged, which meets the contact clock and decides
+nothing; the lead may be passed on to somebody else, whose clocks go on where they stood; and it may be put off, with
+every clock that still runs. An accepted lead may become an opportunity of the CRM. Another system that says what became
+of the lead closes its handoff, whatever state it is in.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from shared.handoff import CONTACT, DECIDE, Clock, Handoff, Means, Outcome, Priority, ScoreThen
-from shared.instants import MINUTE
+from shared.handoff import (
+    CONTACT,
+    DECIDE,
+    FOLLOW_UP,
+    SYSTEM,
+    Clock,
+    Handoff,
+    Handover,
+    Means,
+    Outcome,
+    Priority,
+    ScoreThen,
+)
+from shared.instants import DAY, HOUR, MINUTE, instant_text
 from shared.lead import Lead
-from shared.rules.routing import HandoffPolicy, owner_of
-from shared.rules.sla import met, start_clock
+from shared.rules.calendars import working_spans
+from shared.rules.routing import HandoffPolicy
+from shared.rules.sla import Starts, met, put_off, start_clock
 
-Action = Literal["accept", "reject", "contact", "won", "lost"]
-ACTIONS: tuple[Action, ...] = ("accept", "reject", "contact", "won", "lost")
+Action = Literal["accept", "reject", "contact", "reassign", "snooze", "convert", "won", "lost"]
+ACTIONS: tuple[Action, ...] = ("accept", "reject", "contact", "reassign", "snooze", "convert", "won", "lost")
 MEANS: tuple[Means, ...] = ("call", "mail", "meeting")
 
 SAME_CONTACT = 1 * MINUTE
 """A contact by the same person and means within this time is the same contact, pressed or sent twice."""
 
-SYSTEM = "ripen"
-"""Who closes a handoff whose lead stopped qualifying."""
+LEAST_SNOOZE = 15 * MINUTE
+MOST_SNOOZED = 7 * DAY
+"""By how much a handoff may be put off: at a time, and in all."""
+
+SNOOZES = 5
+"""Instants that somebody who puts a lead off may choose from."""
+
+MOST_HANDOVERS = 20
+"""How often a lead may be passed on."""
+
+OUTCOME_OF_STAGE: Mapping[str, Outcome] = {"customer": "won", "lost": "lost", "disqualified": "disqualified"}
+"""How the handoff of a lead ends that is in one of these stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +66,12 @@ class Move:
     reason_code: str | None = None
     means: Means = "call"
     note: str | None = None
+    to: str | None = None
+    """Whose lead it becomes, if it is passed on."""
+    until: int | None = None
+    """Until when it is put off."""
+    opportunity: str | None = None
+    """What the CRM calls what the lead became."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +86,17 @@ class Announcement:
 class Decision:
     """
     What follows from a move. `moved` has the handoff as it becomes and what to announce; `repeat` was done before;
-    `refused` and `unknown_reason` change nothing.
+    `refused`, `unknown_reason` and `unusable` change nothing. Of the last, `field` is what the move said wrongly.
 
     `mail` says what happens to the lead's marketing mail at the same time.
     """
 
-    verdict: Literal["moved", "repeat", "refused", "unknown_reason"]
+    verdict: Literal["moved", "repeat", "refused", "unknown_reason", "unusable"]
     handoff: Handoff
     reason: str
     announce: Announcement | None = None
     mail: Literal["pause", "resume", "leave"] = "leave"
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +132,39 @@ def decide_opening(lead: Lead | None, qualification: int, handoffs: Iterable[Han
 
 
 def open_handoff(
-    lead_id: str, *, number: int, priority: Priority, reason: str, at: int, score: ScoreThen, policy: HandoffPolicy
+    lead_id: str,
+    *,
+    number: int,
+    priority: Priority,
+    reason: str,
+    at: int,
+    score: ScoreThen,
+    owner: str,
+    routed: str | None = None,
+    policy: HandoffPolicy,
 ) -> Handoff:
     """Return the handoff of a qualification; its clocks start at the instant the lead qualified."""
-    clocks: list[Clock] = [
-        start_clock(promise, policy.calendar, at) for promise in policy.promises if promise.priority == priority
-    ]
     return Handoff(
         lead_id=lead_id,
         number=number,
         version=1,
         state="open",
         priority=priority,
-        owner=owner_of(lead_id, policy.owners, policy.manager).id,
+        owner=owner,
         reason=reason,
         created_at=at,
-        clocks=tuple(clocks),
+        clocks=started(policy, priority, owner, "qualified", at),
         score=score,
+        routed=routed,
+    )
+
+
+def started(policy: HandoffPolicy, priority: Priority, owner: str, by: Starts, at: int) -> tuple[Clock, ...]:
+    """Return the clocks that this starts, in the owner's working time, else in the manager's, else in everybody's."""
+    return tuple(
+        start_clock(promise, policy.calendars_for(owner), at)
+        for promise in policy.promises
+        if promise.priority == priority and promise.starts == by
     )
 
 
@@ -135,7 +184,24 @@ def decide_unqualified(lead: Lead | None, handoff: Handoff | None, at: int) -> D
     return _closed(handoff, outcome="unqualified", by=SYSTEM, at=at)
 
 
-def decide_move(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
+def decide_closed_elsewhere(lead: Lead, handoff: Handoff, at: int) -> Decision:
+    """
+    Decide what a closing stage of the lead means for a handoff of it that runs.
+
+    The rep who has it may not know yet what the CRM says; who announced it, a person or a machine, is not told apart.
+    """
+    outcome = OUTCOME_OF_STAGE.get(lead.settled.stage)
+    if not handoff.running:
+        return Decision("refused", handoff, f"the handoff is {handoff.state}")
+    if outcome is None:
+        return Decision("refused", handoff, f"the lead is in stage {lead.settled.stage}")
+    closed = _closed(handoff, outcome=outcome, by=SYSTEM, at=at)
+    return replace(closed, mail="leave" if outcome == "won" else "resume")
+
+
+def decide_move(  # noqa: PLR0911 - one line an action
+    handoff: Handoff, move: Move, policy: HandoffPolicy
+) -> Decision:
     """Decide a move of sales. The reason is a sentence for whoever made it."""
     if _is_repeat(handoff, move):
         return Decision("repeat", handoff, f"you did that already: {standing(handoff, policy)}")
@@ -148,22 +214,70 @@ def decide_move(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision
             return _rejected(handoff, move, policy)
         case "contact":
             return _contacted(handoff, move)
+        case "reassign":
+            return _reassigned(handoff, move, policy)
+        case "snooze":
+            return _snoozed(handoff, move, policy)
+        case "convert":
+            return _converted(handoff, move, policy)
         case "won" | "lost" as outcome:
             return _won_or_lost(handoff, move, outcome)
 
 
-def _is_repeat(handoff: Handoff, move: Move) -> bool:
-    if move.action == "accept":
-        return handoff.state == "accepted" and handoff.decided_by == move.by
-    if move.action == "reject":
-        decided = handoff.decided_by == move.by and handoff.reason_code == move.reason_code
-        return handoff.state == "rejected" and decided
-    if move.action == "contact":
-        if handoff.contacted_at is None:
-            return False
-        same = handoff.contacted_by == move.by and handoff.means == move.means
-        return same and abs(move.at - handoff.contacted_at) < SAME_CONTACT
-    return handoff.outcome == move.action and handoff.ended_by == move.by
+def refusal(handoff: Handoff, action: Action, by: str, policy: HandoffPolicy, at: int) -> str | None:
+    """Return why the action would come to nothing whatever else is said with it; None when it might not."""
+    other = next((person.id for person in policy.people if person.id != handoff.owner), None)
+    reason = policy.reject_reasons[0].code if policy.reject_reasons else None
+    trial = Move(action, by, at, reason_code=reason, to=other, until=at + DAY, opportunity="-")
+    decision = decide_move(handoff, trial, policy)
+    return decision.reason if decision.verdict in ("refused", "repeat") else None
+
+
+def snoozes(handoff: Handoff, policy: HandoffPolicy, at: int) -> tuple[tuple[int, str], ...]:
+    """Return until when the handoff may be put off, with words: two hours, and when the owner's next days of work begin."""
+    calendar = policy.calendar_of(handoff.owner)
+    last = at + MOST_SNOOZED - (handoff.snoozed_for or 0)
+    day = (at + calendar.offset(at)) // DAY
+    found = [at + 2 * HOUR]
+    for opens, _ in working_spans(calendar, at):
+        if opens > last or len(found) == SNOOZES:
+            break
+        if (opens + calendar.offset(opens)) // DAY > day and opens >= at + LEAST_SNOOZE:
+            day = (opens + calendar.offset(opens)) // DAY
+            found.append(opens)
+    since = handoff.snoozed_until or at
+    return tuple((until, calendar.text(until)) for until in found if since < until <= last)
+
+
+def _is_repeat(handoff: Handoff, move: Move) -> bool:  # noqa: PLR0911 - one an action
+    match move.action:
+        case "accept":
+            return handoff.state == "accepted" and handoff.decided_by == move.by
+        case "reject":
+            decided = handoff.decided_by == move.by and handoff.reason_code == move.reason_code
+            return handoff.state == "rejected" and decided
+        case "contact":
+            if handoff.contacted_at is None:
+                return False
+            same = handoff.contacted_by == move.by and handoff.means == move.means
+            return same and abs(move.at - handoff.contacted_at) < SAME_CONTACT
+        case "reassign":
+            last = handoff.handovers[-1] if handoff.running and handoff.handovers else None
+            return last is not None and last.by == move.by and handoff.owner == move.to
+        case "snooze":
+            return handoff.running and move.until is not None and handoff.snoozed_until == move.until
+        case "convert":
+            return handoff.running and handoff.opportunity is not None and handoff.opportunity == move.opportunity
+        case _:
+            return handoff.outcome == move.action and handoff.ended_by == move.by
+
+
+def holder(handoff: Handoff) -> str:
+    """Return who has the lead: who accepted it, unless it was passed on since; before that its owner."""
+    passed_on = (
+        handoff.handovers and handoff.decided_at is not None and handoff.handovers[-1].until >= handoff.decided_at
+    )
+    return handoff.owner if passed_on or handoff.decided_by is None else handoff.decided_by
 
 
 def _accepted(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
@@ -176,7 +290,12 @@ def _accepted(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
         decided_by=move.by,
         decided_at=move.at,
         note=move.note or handoff.note,
-        clocks=met(handoff.clocks, DECIDE, move.at),
+        snoozed_by=None,
+        snoozed_until=None,
+        clocks=(
+            *met(handoff.clocks, DECIDE, move.at),
+            *started(policy, handoff.priority, handoff.owner, "accepted", move.at),
+        ),
     )
     return Decision("moved", after, "accepted", Announcement("HandoffAccepted", {"by": move.by}), mail="pause")
 
@@ -184,7 +303,7 @@ def _accepted(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
 def _rejected(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
     if move.reason_code is None or policy.reject_reason(move.reason_code) is None:
         return Decision("unknown_reason", handoff, "the playbook has no such reject reason")
-    if handoff.state == "accepted" and handoff.decided_by != move.by:
+    if handoff.state == "accepted" and holder(handoff) != move.by:
         return Decision("refused", handoff, f"this handoff was {standing(handoff, policy)}")
     after = replace(
         handoff,
@@ -194,6 +313,8 @@ def _rejected(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
         decided_at=move.at,
         reason_code=move.reason_code,
         note=move.note or handoff.note,
+        snoozed_by=None,
+        snoozed_until=None,
         clocks=met(handoff.clocks, DECIDE, move.at),
         paused=(),
     )
@@ -216,10 +337,85 @@ def _contacted(handoff: Handoff, move: Move) -> Decision:
         contacted_at=move.at,
         means=move.means,
         note=move.note or handoff.note,
-        clocks=met(handoff.clocks, CONTACT, move.at),
+        snoozed_by=None,
+        snoozed_until=None,
+        clocks=met(met(handoff.clocks, CONTACT, move.at), FOLLOW_UP, move.at),
     )
     said = {"by": move.by, "means": move.means}
     return Decision("moved", after, f"contacted: {move.means}", Announcement("HandoffContacted", said))
+
+
+def _reassigned(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
+    if move.to is None or not policy.knows(move.to):
+        known = ", ".join(dict.fromkeys(person.id for person in policy.people))
+        return Decision("unusable", handoff, f"name somebody of the playbook: {known}", field="to")
+    if move.to == handoff.owner:
+        return Decision("refused", handoff, f"{policy.person(move.to).name} has it already")
+    if policy.calendar_of(move.to).is_away(move.at):
+        return Decision("unusable", handoff, f"{policy.person(move.to).name} is away: name somebody else", field="to")
+    if len(handoff.handovers) >= MOST_HANDOVERS:
+        return Decision("refused", handoff, f"it was passed on {MOST_HANDOVERS} times: call the lead")
+    after = replace(
+        reassign(handoff, move.to, by=move.by, at=move.at),
+        routed=f"given by {policy.person(move.by).name}",
+        note=move.note or handoff.note,
+    )
+    said = {"by": move.by, "owner": move.to, "from_owner": handoff.owner}
+    return Decision("moved", after, f"passed on to {move.to}", Announcement("HandoffReassigned", said))
+
+
+def reassign(handoff: Handoff, to: str, *, by: str, at: int) -> Handoff:
+    """Return the handoff as the other's. What was promised to the lead stays promised: no clock is moved."""
+    return replace(
+        handoff,
+        version=handoff.version + 1,
+        owner=to,
+        handovers=(*handoff.handovers, Handover(handoff.owner, at, by)),
+    )
+
+
+def _snoozed(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
+    if move.until is None or move.until < move.at + LEAST_SNOOZE:
+        return Decision("unusable", handoff, "must be at least 15 minutes from now", field="until")
+    since = max(move.at, handoff.snoozed_until or move.at)
+    if move.until <= since:
+        return Decision("refused", handoff, f"it is put off until {policy.calendar_of(handoff.owner).text(since)}")
+    put_off_by = (handoff.snoozed_for or 0) + move.until - since
+    if put_off_by > MOST_SNOOZED:
+        return Decision("unusable", handoff, "a lead may be put off by seven days in all", field="until")
+    after = replace(
+        handoff,
+        version=handoff.version + 1,
+        snoozed_by=move.by,
+        snoozed_until=move.until,
+        snoozed_for=put_off_by,
+        note=move.note or handoff.note,
+        clocks=put_off(handoff.clocks, move.until - since),
+    )
+    said = {"by": move.by, "until": instant_text(move.until)}
+    return Decision("moved", after, "put off", Announcement("HandoffSnoozed", said))
+
+
+def _converted(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:
+    if handoff.state == "open":
+        return Decision("refused", handoff, "nobody accepted this lead yet: accept it first")
+    if not move.opportunity:
+        return Decision("unusable", handoff, "say what your CRM calls it, as in 006-1234", field="opportunity")
+    if handoff.opportunity is not None and handoff.converted_by is not None:
+        return Decision(
+            "refused", handoff, f"{policy.person(handoff.converted_by).name} made it opportunity {handoff.opportunity}"
+        )
+    after = replace(
+        handoff,
+        version=handoff.version + 1,
+        opportunity=move.opportunity,
+        converted_by=move.by,
+        converted_at=move.at,
+        note=move.note or handoff.note,
+        clocks=met(met(handoff.clocks, CONTACT, move.at), FOLLOW_UP, move.at),
+    )
+    said = {"by": move.by, "opportunity": move.opportunity}
+    return Decision("moved", after, f"converted: {move.opportunity}", Announcement("HandoffConverted", said))
 
 
 def _closed(handoff: Handoff, *, outcome: Outcome, by: str, at: int) -> Decision:

@@ -14,10 +14,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from shared.instants import DAY, utc_day
-from shared.lead import Lead
+from shared.lead import Lead, Settled
 from shared.rules.decay import stepped
-from shared.rules.model import EngagementRule, ScoringModel
-from shared.rules.qualification import rules_named, thresholds
+from shared.rules.model import BANDS, EngagementRule, ScoringModel
+from shared.rules.qualification import names_band, rules_named, thresholds
 from shared.rules.scoring import Standing, standing_of, sums, total_of
 
 HALVINGS_TO_NOTHING = 62
@@ -49,7 +49,7 @@ class Watch:
 @lru_cache(maxsize=8)
 def raw_watch(model: ScoringModel) -> Watch:
     """Return what the raw band, the conditions and the exclusions of the playbook depend on."""
-    conditions = (model.mql, model.priority)
+    conditions = (model.mql, model.priority, *model.comes_back.values())
     crossed = {entering for _, entering in model.bands if entering > 0}
     return Watch(
         tuple(sorted(crossed.union(*(thresholds(each) for each in conditions)))),
@@ -58,18 +58,32 @@ def raw_watch(model: ScoringModel) -> Watch:
     )
 
 
-@lru_cache(maxsize=8)
-def settling_watch(model: ScoringModel) -> Watch:
+def settling_watch(model: ScoringModel, settled: Settled, outcome: str | None = None) -> Watch:
     """
-    Return what settling depends on.
+    Return what decides whether a lead that is settled so would settle otherwise.
 
-    The raw watch, the lower thresholds at which bands and MQL are left, and the triggers that time alone can fire: only
-    what failed to happen can begin to hold without an event.
+    Totals at which its band is left or a hotter one entered, and those of MQL: of leaving it by who has it, of becoming
+    it by the others. The rules MQL and the exclusions listen to, and the triggers that time alone can fire: only what
+    failed to happen can begin to hold without an event. Of what brings a lead back, if sales sent it back (`outcome`).
     """
-    raw = raw_watch(model)
+    return _settling_watch(model, settled.band, settled.qualified, outcome == "rejected")
+
+
+@lru_cache(maxsize=64)
+def _settling_watch(model: ScoringModel, held: str | None, qualified: bool, sent_back: bool) -> Watch:
+    back = tuple(model.comes_back.values()) if sent_back else ()
+    slack = model.hysteresis if qualified else 0
+    crossed = {total - slack for total in thresholds(model.mql)}.union(*(thresholds(each) for each in back))
+    place = BANDS.index(held) if held is not None else 0
+    for band, entering in model.bands:
+        if BANDS.index(band) == place:
+            crossed.add(entering - model.hysteresis)
+        if BANDS.index(band) > place or any(names_band(each) for each in (model.mql, *back)):
+            crossed.add(entering)
     return Watch(
-        tuple(sorted({*raw.thresholds, *(value - model.hysteresis for value in raw.thresholds)})),
-        raw.rules,
+        tuple(sorted(total for total in crossed if total > 0)),
+        frozenset(rule for each in (model.mql, *back) for rule in rules_named(each))
+        | frozenset(each.by_rule for each in model.exclusions if each.by_rule is not None),
         frozenset(rule.rule for rule in model.engagement if rule.rule in model.triggers and rule.counts == "missing"),
     )
 

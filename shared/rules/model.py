@@ -108,6 +108,27 @@ class FitRule:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Bots:
+    """
+    By what machines are told from people; as it stands here, by nothing.
+
+    `names` and `shapes` are what an agent that is a machine's holds: texts, in the case they are written in, and regular
+    expressions. `also` and `never` are the playbook's own texts, in small letters, compared without case. More than
+    `pages` page views `within` seconds are a machine's; 0 pages is no watch. `score`: they are told, and count all the same.
+    """
+
+    names: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    headless: bool = False
+    """Whether a browser counts as a machine that says it is driven by a program."""
+    pages: int = 0
+    within: int = 0
+    score: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoringModel:
     """
     Everything a score depends on besides the lead and the instant. Points are milli-points, times seconds.
@@ -136,12 +157,17 @@ class ScoringModel:
     priority: Mapping[str, Any]
     cool_downs: Mapping[str, int] = field(default_factory=dict)
     """Reject reason to seconds in which the lead does not qualify again."""
+    comes_back: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Reject reason to the condition that must hold, once the lead has cooled down, for it to qualify again."""
+    never: frozenset[str] = frozenset()
+    """Reject reasons after which a lead never qualifies again."""
     exclusions: tuple[Exclusion, ...] = ()
     lists: tuple[KnownList, ...] = ()
     touches: bool = False
     """Whether the registers `first_touch` and `last_touch` (source, medium, campaign) are kept."""
     triggers: frozenset[str] = frozenset()
     """Rules whose new causes are recorded and published."""
+    bots: Bots = Bots()
     high_grades: frozenset[str] = frozenset("AB")
     high_levels: frozenset[int] = frozenset({1, 2})
     """Which grades and levels are the high half of a quadrant."""
@@ -203,6 +229,8 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
         mql=scoring["qualification"]["mql"],
         priority=scoring["qualification"]["high_priority"],
         cool_downs=scoring["cool_downs"],
+        comes_back=scoring.get("comes_back", {}),
+        never=frozenset(scoring.get("never", ())),
         exclusions=tuple(
             Exclusion(each["id"], each["label"], each["where"], each["rule"], each["effect"])
             for each in scoring["exclusions"]
@@ -212,8 +240,25 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
         ),
         touches=scoring["touches"],
         triggers=frozenset(scoring["triggers"]),
+        bots=_bots(document.get("bots")),
         high_grades=frozenset(scoring["quadrant"]["grades"]),
         high_levels=frozenset(scoring["quadrant"]["levels"]),
+    )
+
+
+def _bots(said: Mapping[str, Any] | None) -> Bots:
+    """Read how machines are told; playbooks that were compiled before there was such a section tell none."""
+    if said is None:
+        return Bots()
+    return Bots(
+        names=tuple(said["names"]),
+        shapes=tuple(said["shapes"]),
+        also=tuple(said["also"]),
+        never=tuple(said["never"]),
+        headless=said["headless"],
+        pages=said["pages"],
+        within=said["within_seconds"],
+        score=said["score"],
     )
 
 

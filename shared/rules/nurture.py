@@ -138,8 +138,10 @@ def _ending(lead: Lead, run: Enrollment, track: Track | None) -> Stop | None:
         return None
     if run.step >= len(track.steps):
         return Stop("done", "the playbook's track has no further step")
-    if lead.settled.stage == "customer":
-        return Stop("exited", "the lead is a customer")
+    if lead.settled.stage in ("customer", "disqualified"):
+        return Stop(
+            "exited", "the lead is a customer" if lead.settled.stage == "customer" else "the lead is disqualified"
+        )
     if run.by == "band" and lead.settled.band not in track.bands:
         return Stop("exited", f"band {lead.settled.band}")
     return None
@@ -211,8 +213,8 @@ def remembered(recent: tuple[PastSend, ...], claim: PastSend) -> tuple[PastSend,
     return tuple(sorted([*kept, claim], key=lambda past: past.at)[-RECENT_KEPT:])
 
 
-def decide_confirmation(lead: Lead, address: Address | None, now: int) -> str | None:
-    """Return why no confirmation mail goes to the lead's address now, or None when one may."""
-    if address is None or not is_mailable(lead.value("email")):
+def decide_confirmation(lead: Lead, address: Address | None, mailbox: Address | None, now: int) -> str | None:
+    """Return why no confirmation mail goes to the lead's address, in that mailbox, now, or None when one may."""
+    if address is None or mailbox is None or not is_mailable(lead.value("email")):
         return "no address that can be mailed"
-    return confirmation_refusal(address, now)
+    return confirmation_refusal(address, mailbox, now)

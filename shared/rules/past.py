@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shared.identity import event_key
 from shared.instants import DAY
 from shared.lead import Lead, LeadEvent
 from shared.rules.facts import apply_event
@@ -25,7 +26,11 @@ def as_it_stood(lead: Lead, events: Sequence[LeadEvent], model: ScoringModel, at
     )
     if not earlier:
         return None
-    facts = {filing: tuple(fact for fact in kept if fact.at <= at) for filing, kept in lead.facts.items()}
+    told = {event_key(event.event_id) for event in earlier}
+    facts = {
+        filing: tuple(fact for fact in kept if fact.at <= at and fact.event not in told)
+        for filing, kept in lead.facts.items()
+    }
     profile = {name: register for name, register in lead.profile.items() if register.at <= at}
     days = frozenset(day for day in lead.days if (day + 1) * DAY <= at)
     adjustments = tuple(each for each in lead.adjustments if each.at <= at)

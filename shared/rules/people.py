@@ -5,7 +5,9 @@ Email over user id over anonymous id. An event that names somebody claims the an
 names nobody belongs to the claim in force at its own time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from shared.identity import ANONYMOUS, EMAIL, USER, names_nobody
 from shared.lead import Lead, LeadEvent
@@ -14,6 +16,15 @@ ALIASED = "Aliased"
 
 CLAIMS_KEPT = 8
 """Newest claims an anonymous id keeps; a device with more people than that is shared by everybody."""
+
+GONE = "-"
+"""
+What stands in the claims of the erased in place of their homes begins so, and no home does: it was somebody's turn, and
+nothing says whose.
+"""
+
+FORMER_READ = 256
+"""Characters of a former id. A longer one, which only a track call of that name can say, is nobody's: no id is longer."""
 
 
 def named(event: LeadEvent) -> list[tuple[str, str]]:
@@ -38,20 +49,56 @@ def named(event: LeadEvent) -> list[tuple[str, str]]:
 def _former(event: LeadEvent) -> str | None:
     """Return the id an alias call says the person had before; it may have been a visitor's or a user's."""
     former = event.properties.get("previous_id") if event.name == ALIASED else None
-    return former if isinstance(former, str) and not names_nobody(former) else None
+    if not isinstance(former, str) or len(former) > FORMER_READ or names_nobody(former):
+        return None
+    return former
+
+
+def unnamed(event: LeadEvent, gone: Iterable[str], *, email: bool) -> LeadEvent:
+    """Return the event as if it had not said these identities (`user#u1`, `anon#a1`), nor, with `email`, an address."""
+    texts = set(gone)
+    without = replace(
+        event,
+        anonymous_id=None if f"{ANONYMOUS}#{event.anonymous_id}" in texts else event.anonymous_id,
+        user_id=None if f"{USER}#{event.user_id}" in texts else event.user_id,
+    )
+    former = _former(event)
+    if former is not None and texts & {f"{ANONYMOUS}#{former}", f"{USER}#{former}"}:
+        without = replace(without, properties=_but(event.properties, "previous_id"))
+    if not email:
+        return without
+    riding = event.context.get("traits")
+    context = event.context if not isinstance(riding, Mapping) else {**event.context, "traits": _but(riding, "email")}
+    return replace(without, email=None, traits=_but(event.traits, "email"), context=context)
+
+
+def _but(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {each: value for each, value in said.items() if each != name}
+
+
+def is_gone(place: str) -> bool:
+    """Tell whether the place of a claim stands for somebody who was erased."""
+    return place.startswith(GONE)
 
 
 def claimed_by(claims: Iterable[tuple[int, str]], at: int) -> str | None:
     """
     Return who an event without a name belongs to: the latest claim at or before it, else the earliest claim.
 
-    What a visitor did before the first claim counts for the first who said who they are.
+    What a visitor did before the first claim counts for the first who said who they are. A device that 8 different names
+    claim is everybody's: what it did before the oldest of their claims is nobody's.
     """
     ordered = sorted(claims)
-    earlier = [person for since, person in ordered if since <= at]
-    if earlier:
-        return earlier[-1]
-    return ordered[0][1] if ordered else None
+    earlier = [place for since, place in ordered if since <= at]
+    return earlier[-1] if earlier else first_claimants(ordered)
+
+
+def first_claimants(claims: Iterable[tuple[int, str]]) -> str | None:
+    """Return whose it is what came before the oldest claim kept; None when it is nobody's."""
+    ordered = sorted(claims)
+    if not ordered or len({place for _, place in ordered}) >= CLAIMS_KEPT:
+        return None
+    return ordered[0][1]
 
 
 def joined_claims(one: Iterable[tuple[int, str]], other: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:

@@ -12,27 +12,28 @@ from shared.rules.model import ScoringModel
 from shared.rules.titles import department_of, seniority_of
 
 
-def profile_values(lead: Lead, model: ScoringModel) -> dict[str, Any]:
+def profile_values(lead: Lead, model: ScoringModel, asked: frozenset[str] | None = None) -> dict[str, Any]:
     """
-    Return the values a pattern of the playbook can look at.
+    Return the values a pattern of the playbook can look at; `asked` is what to derive, where scoring's is not enough.
 
     Besides the fields: `seniority` and `department` of the title, `mail_domain` and `mailbox` of the address, and
     `lists`, the names of the playbook's lists the lead is in, in order. What cannot be told is missing.
     """
     values = {name: register.value for name, register in lead.profile.items()}
-    if not model.derived:
+    derived = model.derived if asked is None else asked
+    if not derived:
         return values
     title, email = values.get("title"), values.get("email")
     if isinstance(title, str):
-        if "seniority" in model.derived and "seniority" not in values:
+        if "seniority" in derived and "seniority" not in values:
             _put(values, "seniority", seniority_of(title))
-        if "department" in model.derived and "department" not in values:
+        if "department" in derived and "department" not in values:
             _put(values, "department", department_of(title))
-    if isinstance(email, str) and not model.derived.isdisjoint(("mail_domain", "mailbox")):
+    if isinstance(email, str) and not derived.isdisjoint(("mail_domain", "mailbox")):
         mailbox, _, domain = email.lower().rpartition("@")
         values.setdefault("mail_domain", domain.rstrip("."))
         values.setdefault("mailbox", mailbox.partition("+")[0])
-    if "lists" in model.derived:
+    if "lists" in derived:
         values["lists"] = list(_lists(values, model))
     return values
 

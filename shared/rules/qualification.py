@@ -69,6 +69,12 @@ def rules_named(condition: Mapping[str, Any]) -> set[str]:
     return {wanted} if name == "rule" else set()
 
 
+def names_band(condition: Mapping[str, Any]) -> bool:
+    """Tell whether the condition asks for a raw band."""
+    ((name, wanted),) = condition.items()
+    return name == "band" or (name in ("any", "all") and any(names_band(each) for each in wanted))
+
+
 def why(condition: Mapping[str, Any], *, total: int, grade: str, band: str, rules: frozenset[str],
         labels: Mapping[str, str], slack: int = 0) -> str:  # fmt: skip
     """Return in words which part of the condition holds, as in `at least 75 points and viewed the pricing page`."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from shared.identity import address_hash, home, identity_text
 from shared.instants import MINUTE
-from shared.lead import Alias, Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
+from shared.lead import Entry, Lead, LeadEvent
+from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, untold, wanted
+from shared.rules.bots import too_fast
 from shared.rules.facts import refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
@@ -32,7 +33,7 @@ class Replay:
 
     model: ScoringModel
     naming_key: str
-    homes: dict[str, Lead | Alias] = field(default_factory=dict)
+    homes: dict[str, Entry] = field(default_factory=dict)
     timelines: dict[str, list[LeadEvent]] = field(default_factory=dict)
     queue: list[tuple[int, str]] = field(default_factory=list)
 
@@ -95,12 +96,12 @@ def apply(replay: Replay, batch: Iterable[LeadEvent]) -> tuple[Workspace, set[st
     workspace = Workspace()
     owners: set[str] = set()
     for each in every:
-        while missing := wanted([each], workspace):
-            workspace.add({place: replay.homes.get(place) for place in missing})
+        _look_up(each, workspace, replay)
         lead_id = attribute(each, workspace, replay.model)
         if lead_id is not None:
             owners.add(lead_id)
-    replay.homes.update({place: entry for place, entry in workspace.now.items() if entry is not None})
+            _watch(replay, lead_id, each.event, workspace)
+    replay.homes.update(workspace.made())
     for group in workspace.together:
         for place in group:
             lead = replay.homes.get(place)
@@ -111,6 +112,25 @@ def apply(replay: Replay, batch: Iterable[LeadEvent]) -> tuple[Workspace, set[st
             elif lead.filed == "":
                 replay.homes[place] = replace(lead, filed=replay.model.filed)
     return workspace, owners
+
+
+def _watch(replay: Replay, lead_id: str, event: LeadEvent, workspace: Workspace) -> None:
+    lead = workspace.lead_at(lead_id)
+    found = None if lead is None else too_fast(lead, event, replay.model)
+    if found is not None:
+        replay.timelines.setdefault(lead_id, []).append(found)
+        attribute(Addressed(found, (), None), workspace, replay.model)
+
+
+def _look_up(each: Addressed, workspace: Workspace, replay: Replay) -> None:
+    while missing := wanted([each], workspace):
+        workspace.add({place: replay.homes.get(place) for place in missing})
+    for claimant in untold(each, workspace):
+        lead = workspace.lead_at(claimant)
+        places = () if lead is None else lead.homes
+        workspace.told[claimant] = [
+            _addressed(event, replay.naming_key) for place in places for event in replay.timelines.get(place, [])
+        ]
 
 
 def sweep(replay: Replay, until: int) -> None:

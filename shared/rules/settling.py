@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.instants import DAY, instant_text
-from shared.lead import Lead, LeadEvent, Settled
+from shared.lead import Lead, LeadEvent, Register, Settled
 from shared.rules.horizon import next_change_at, settling_watch
 from shared.rules.model import BANDS, ScoringModel
 from shared.rules.qualification import holds, points_text, why
@@ -23,8 +23,14 @@ FRESH = DAY
 LATEST = 253_370_764_800
 """9999-01-01: what would change later than that has no text, and nobody waits for it."""
 
-STAGE_AFTER = {"accepted": "sql", "contacted": "sql", "rejected": "recycled", "won": "customer", "lost": "lost"}
+STAGE_AFTER = {
+    "accepted": "sql", "contacted": "sql", "rejected": "recycled", "won": "customer", "customer": "customer",
+    "lost": "lost", "disqualified": "disqualified",
+}  # fmt: skip
 """Lifecycle stage by what sales did last."""
+
+FOR_GOOD = frozenset({"won", "customer", "disqualified"})
+"""Outcomes that only another closing one changes, whatever sales does with a handoff that is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,8 @@ class Settlement:
 
 
 def is_fresh(event: LeadEvent) -> bool:
-    """Tell whether the event is the lead's own and recent enough to act on."""
-    return event.source != "system" and event.received_at - event.occurred_at <= FRESH
+    """Tell whether the event is the lead's own, and news: neither imported as history nor old when it arrived."""
+    return not event.history and event.source != "system" and event.received_at - event.occurred_at <= FRESH
 
 
 def settle(
@@ -82,7 +88,8 @@ def settle(
     standing = standing_of(lead, model, now)
     evaluation = evaluate(lead, model, now, standing)
     before = lead.settled
-    outcome = (lead.value("sales") or {}).get("outcome")
+    closing = outcome_of(lead)
+    outcome = None if closing is None else closing.value["outcome"]
     qualified = _qualifies(lead, evaluation, model, now, outcome)
     causes = fired(lead, model, evaluation, now)
     after = replace(
@@ -101,13 +108,14 @@ def settle(
         model=model,
         cause=cause,
         aloud=_aloud(before, fresh=fresh, own=own, silent=silent, news=news),
-        lapsed=not _turned_down(lead, model, now, outcome),
+        lapsed=_turned_down(lead, evaluation, model, now) is None,
     )
     settled = _told(telling)
     if settled != before:
         settled = replace(settled, at=now)
-    due_at = _due_at(lead, model, now, outcome, standing, held=None if swept else lead.due_at)
-    moved = replace(lead, settled=settled, due_at=due_at)
+    moved = replace(lead, settled=settled)
+    due_at = _due_at(moved, model, now, outcome, standing, held=None if swept else lead.due_at)
+    moved = replace(moved, due_at=due_at)
     return Settlement(moved, evaluation, tuple(_announcements(telling, causes)))
 
 
@@ -168,6 +176,14 @@ def _told(telling: _Telling) -> Settled:
     )
 
 
+def outcome_of(lead: Lead) -> Register | None:
+    """Return what became of the lead last: its outcome, the reason, and when; None when sales has done nothing."""
+    closed = lead.profile.get("closed")
+    if closed is not None and closed.value["outcome"] in FOR_GOOD:
+        return closed
+    return lead.profile.get("sales")
+
+
 def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
     """Return the band to settle in: the raw one, or a hotter one already held whose leaving threshold still allows it."""
     for band, entering in model.bands:
@@ -178,7 +194,7 @@ def settled_band(held: str | None, total: int, model: ScoringModel) -> str:
 
 
 def _qualifies(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int, outcome: str | None) -> bool:
-    if evaluation.excluded is not None or evaluation.blocked is not None or _turned_down(lead, model, now, outcome):
+    if kept_from_sales(lead, evaluation, model, now) is not None:
         return False
     if outcome in ("accepted", "contacted"):
         return lead.settled.qualified
@@ -188,18 +204,44 @@ def _qualifies(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int
     )  # fmt: skip
 
 
-def _turned_down(lead: Lead, model: ScoringModel, now: int, outcome: str | None) -> bool:
-    """Tell whether sales is done with the lead, or sent it back and it has not come back by an own, later gain."""
-    if outcome != "rejected":
-        return outcome in ("won", "lost")
-    since = lead.profile["sales"].at
-    gained = any(
-        fact.at > since and fact.verdict not in model.refused
+def kept_from_sales(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int) -> str | None:
+    """Return why sales must not be given the lead, however high its score, in words; None when nothing forbids it."""
+    if evaluation.excluded is not None:
+        return f"excluded: {evaluation.excluded}"
+    if evaluation.blocked is not None:
+        return f"excluded: {evaluation.blocked}"
+    return _turned_down(lead, evaluation, model, now)
+
+
+def _turned_down(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int) -> str | None:
+    """Return that sales is done with the lead, or sent it back and it has not come back by an own, later gain."""
+    closing = outcome_of(lead)
+    outcome = None if closing is None else closing.value["outcome"]
+    if outcome == "rejected":
+        return _sent_back(lead, evaluation, model, now)
+    return f"sales closed it: {outcome}" if outcome == "lost" or outcome in FOR_GOOD else None
+
+
+def _sent_back(lead: Lead, evaluation: Evaluation, model: ScoringModel, now: int) -> str | None:
+    register = lead.profile["sales"]
+    reason, since = str(register.value.get("reason")), register.at
+    if reason in model.never:
+        return f"sales never wants it again: {reason}"
+    if now < _returns_at(lead, model):
+        return f"cools down until {instant_text(_returns_at(lead, model))}: {reason}"
+    later = {
+        rule.rule: rule.points
         for rule in model.engagement
-        if rule.points > 0
-        for fact in lead.facts.get(rule.filing, ())
-    )
-    return now < _returns_at(lead, model) or not gained
+        if any(fact.at > since and fact.verdict not in model.refused for fact in lead.facts.get(rule.filing, ()))
+    }
+    if not any(points > 0 for points in later.values()):
+        return f"did nothing since sales sent it back: {reason}"
+    condition = model.comes_back.get(reason)
+    if condition is None or (lead.settled.qualified and lead.settled.at > since):  # it came back already
+        return None
+    rules = evaluation.rules - {rule.rule for rule in model.engagement if rule.rule not in later}
+    back = holds(condition, total=evaluation.total, grade=evaluation.grade, band=evaluation.band, rules=rules)
+    return None if back else f"does not meet yet what brings it back: {reason}"
 
 
 def _returns_at(lead: Lead, model: ScoringModel) -> int:
@@ -287,13 +329,15 @@ def _due_at(
     lead: Lead, model: ScoringModel, now: int, outcome: str | None, standing: Standing, *, held: int | None
 ) -> int | None:
     """
-    Return the due instant to store: when settling would next differ.
+    Return the due instant to store: when the lead, settled as it is now, would next settle otherwise.
 
     A changed index key costs two more write units, so an instant held is rewritten only when the new one is earlier, or
     the one held has passed; an entry that pops too early is settled, a no-op, and armed again.
     """
     held = held if held is not None and held > now else None
-    found = next_change_at(lead, model, now, settling_watch(model), until=held, standing=standing)
+    found = next_change_at(
+        lead, model, now, settling_watch(model, lead.settled, outcome), until=held, standing=standing
+    )
     instants = [instant for instant in (found, held) if instant is not None and instant < LATEST]
     if outcome == "rejected" and _returns_at(lead, model) > now:
         instants.append(_returns_at(lead, model))

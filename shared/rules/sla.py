@@ -1,152 +1,103 @@
 """
-The clocks of a handoff: when each is due, when to warn, and what a sweep at an instant must say.
+The clocks of a handoff: when each is due, when to warn and to escalate, and what a sweep at an instant must say.
 
-A promise counts calendar time, or business time: the seconds whose wall-clock time in the calendar's zone lies on a
-working day between opening and closing. Clock changes shorten or lengthen nothing but what they really do: an hour
-that does not exist is not worked, one that happens twice is worked twice.
+A promise counts calendar time, or working time in the calendar of whoever has the lead.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
-from shared.handoff import Clock, Handoff, Priority
-from shared.instants import DAY, HOUR, MINUTE
+from shared.handoff import Clock, Escalation, Handoff, Priority
+from shared.rules.calendars import Calendar, NoWorkingTimeError, after_working, end_of_day
 
-Time = Literal["business", "calendar"]
+Time = Literal["business", "calendar", "end_of_day"]
+"""How a promise counts: working time, all time, or until the end of the working day that leaves at least `within`."""
 
-DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-EPOCH_WEEKDAY = 3
-"""1970-01-01 was a Thursday, the fourth of `DAY_NAMES`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """Working time: an IANA zone, weekdays (0 is Monday), opening and closing in seconds after local midnight."""
-
-    zone: str
-    days: frozenset[int]
-    opens: int
-    closes: int
-
-    def __post_init__(self) -> None:
-        if not self.days or not 0 <= self.opens < self.closes <= DAY:
-            raise ValueError(f"calendar in {self.zone} has no working hours")
-
-    def offset(self, instant: int) -> int:
-        """Return the zone's distance from UTC at the instant, in seconds."""
-        offset = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(self.zone)).utcoffset()
-        assert offset is not None
-        return int(offset.total_seconds())
-
-    def text(self, instant: int) -> str:
-        """Return the instant as a person who lives in the zone reads it: `Mon 5 Jan 2026 10:00 CET`."""
-        local = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(self.zone))
-        return f"{local:%a} {local.day} {local:%b} {local.year} {local:%H:%M} {local.tzname()}"
+Starts = Literal["qualified", "accepted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the playbook promises for one clock and priority; `warn_before` of 0 is no warning. Seconds."""
+    """
+    What the playbook promises for one clock and priority. Seconds; `warn_before` of 0 is no warning.
+
+    `escalate` says who hears of it how long after it ran out: pairs of seconds of all time, and a person's id.
+    """
 
     clock: str
     priority: Priority
     time: Time
     within: int
     warn_before: int
+    starts: Starts = "qualified"
+    escalate: tuple[tuple[int, str], ...] = ()
+    reassigns: bool = False
+    """Whether an open handoff goes to the next one when the clock runs out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One thing a sweep found: a clock to warn about or one that ran out, and why."""
+    """One thing a sweep found: a clock to warn about, one that ran out, or whom to tell that it did, and why."""
 
-    kind: Literal["warned", "breached"]
+    kind: Literal["warned", "breached", "escalated"]
     clock: str
     due_at: int
     reason: str
-
-
-def calendar(said: Mapping[str, Any]) -> Calendar:
-    """Read `handoff.calendar` of a compiled playbook. Raises ValueError when nobody would ever work."""
-    return Calendar(
-        zone=said["zone"],
-        days=frozenset(DAY_NAMES.index(day) for day in said["days"]),
-        opens=_seconds(said["opens"]),
-        closes=_seconds(said["closes"]),
-    )
-
-
-def _seconds(wall_time: str) -> int:
-    hours, minutes = wall_time.split(":")
-    return int(hours) * HOUR + int(minutes) * MINUTE
+    level: int = 0
+    to: str = ""
 
 
 def promises(said: Mapping[str, Mapping[Priority, Mapping[str, Any]]]) -> tuple[Promise, ...]:
     """Read `handoff.clocks` of a compiled playbook."""
     return tuple(
-        Promise(clock, priority, each["time"], each["within_seconds"], each["warn_before_seconds"])
+        Promise(
+            clock,
+            priority,
+            each["time"],
+            each["within_seconds"],
+            each["warn_before_seconds"],
+            each["starts"],
+            tuple((step["after_seconds"], step["to"]) for step in each["escalate"]),
+            each.get("on_breach") == "reassign",
+        )
         for clock, by_priority in said.items()
         for priority, each in by_priority.items()
     )
 
 
-def working_spans(calendar: Calendar, start: int) -> Iterator[tuple[int, int]]:
+def start_clock(promise: Promise, calendars: Sequence[Calendar], start: int) -> Clock:
     """
-    Yield the working time from `start` on as spans `[from, to)` of instants, in order, without end.
+    Return the clock the promise starts at the instant.
 
-    Goes by pieces of at most a day in which the zone's offset does not change, so wall-clock time runs evenly in each.
+    Args:
+        promise: What is promised.
+        calendars: By whose working time it runs: the owner's, and whose counts if the owner works at no second of more
+            than a year. When none of them does it runs by the calendar: a promise nobody keeps must still run out.
+        start: Since when.
     """
-    while True:
-        end = start + DAY
-        offset = calendar.offset(start)
-        if calendar.offset(end) != offset:
-            end = _change(calendar, start, end)
-        for day in range((start + offset) // DAY, (end - 1 + offset) // DAY + 1):
-            if (day + EPOCH_WEEKDAY) % 7 in calendar.days:
-                midnight = day * DAY - offset
-                opens, closes = max(start, midnight + calendar.opens), min(end, midnight + calendar.closes)
-                if opens < closes:
-                    yield opens, closes
-        start = end
+    due = _after(promise, calendars, start, promise.within)
+    warn_at = None
+    if promise.time == "end_of_day":
+        warn_at = due - promise.warn_before if 0 < promise.warn_before < due - start else None
+    elif 0 < promise.warn_before < promise.within:
+        warn_at = _after(promise, calendars, start, promise.within - promise.warn_before)
+    return Clock(
+        promise.clock, due, warn_at, escalations=tuple(Escalation(due + after, to) for after, to in promise.escalate)
+    )
 
 
-def _change(calendar: Calendar, before: int, after: int) -> int:
-    """Return the first instant with another offset than `before` has; `after` is known to have one."""
-    offset = calendar.offset(before)
-    while after - before > 1:
-        middle = (before + after) // 2
-        if calendar.offset(middle) == offset:
-            before = middle
-        else:
-            after = middle
-    return after
-
-
-def after_working(calendar: Calendar, start: int, seconds: int) -> int:
-    """
-    Return the first instant by which that much working time has passed since `start`.
-
-    A promise that is used up exactly at closing time is due at closing time, not at the next opening.
-    """
-    if seconds <= 0:
-        return start
-    for opens, closes in working_spans(calendar, start):
-        if seconds <= closes - opens:
-            return opens + seconds
-        seconds -= closes - opens
-    raise AssertionError("a calendar's working time has no end")
-
-
-def start_clock(promise: Promise, calendar: Calendar, start: int) -> Clock:
-    """Return the clock the promise starts at the instant."""
-
-    def after(seconds: int) -> int:
-        return start + seconds if promise.time == "calendar" else after_working(calendar, start, seconds)
-
-    warn = 0 < promise.warn_before < promise.within
-    return Clock(promise.clock, after(promise.within), after(promise.within - promise.warn_before) if warn else None)
+def _after(promise: Promise, calendars: Sequence[Calendar], start: int, seconds: int) -> int:
+    if promise.time == "calendar":
+        return start + seconds
+    for calendar in calendars:
+        try:
+            if promise.time == "business":
+                return after_working(calendar, start, seconds)
+            return end_of_day(calendar, start, seconds)
+        except NoWorkingTimeError:
+            continue
+    return start + seconds
 
 
 def next_due(handoff: Handoff) -> int | None:
@@ -157,16 +108,18 @@ def next_due(handoff: Handoff) -> int | None:
 
 
 def _pending(clock: Clock) -> Iterator[int]:
-    if clock.met_at is not None or clock.breached_at is not None:
+    if clock.met_at is not None:
         return
-    yield clock.due_at
-    if clock.warn_at is not None and clock.warned_at is None:
-        yield clock.warn_at
+    if clock.breached_at is None:
+        yield clock.due_at
+        if clock.warn_at is not None and clock.warned_at is None:
+            yield clock.warn_at
+    yield from (step.due_at for step in clock.escalations if step.told_at is None)
 
 
 def tick(handoff: Handoff, now: int) -> tuple[Handoff, tuple[Tick, ...]]:
     """
-    Return the handoff with every warning and breach of `now` stamped on it, and what to say about them.
+    Return the handoff with every warning, breach and escalation of `now` stamped on it, and what to say about them.
 
     A clock runs out at `due_at` itself. One that is found run out is not warned about any more. What was stamped is
     never found again, so each is said once however often the sweep comes by.
@@ -176,32 +129,50 @@ def tick(handoff: Handoff, now: int) -> tuple[Handoff, tuple[Tick, ...]]:
     found: list[Tick] = []
     clocks: list[Clock] = []
     for clock in handoff.clocks:
-        kind = _found(clock, now)
-        if kind == "breached":
-            found.append(Tick(kind, clock.name, clock.due_at, f"{clock.name} clock ran out"))
-            clocks.append(replace(clock, breached_at=now))
-        elif kind == "warned":
-            found.append(Tick(kind, clock.name, clock.due_at, f"{clock.name} clock is about to run out"))
-            clocks.append(replace(clock, warned_at=now))
-        else:
-            clocks.append(clock)
+        after, ticks = _ticked(clock, now)
+        clocks.append(after)
+        found += ticks
     if not found:
         return handoff, ()
     return replace(handoff, version=handoff.version + 1, clocks=tuple(clocks)), tuple(found)
 
 
-def _found(clock: Clock, now: int) -> Literal["warned", "breached"] | None:
-    if clock.met_at is not None or clock.breached_at is not None:
-        return None
-    if now >= clock.due_at:
-        return "breached"
-    if clock.warned_at is None and clock.warn_at is not None and now >= clock.warn_at:
-        return "warned"
-    return None
+def _ticked(clock: Clock, now: int) -> tuple[Clock, list[Tick]]:
+    if clock.met_at is not None:
+        return clock, []
+    found: list[Tick] = []
+    if clock.breached_at is None and now >= clock.due_at:
+        found.append(Tick("breached", clock.name, clock.due_at, f"{clock.name} clock ran out"))
+        clock = replace(clock, breached_at=now)
+    elif clock.breached_at is None and clock.warned_at is None and clock.warn_at is not None and now >= clock.warn_at:
+        found.append(Tick("warned", clock.name, clock.due_at, f"{clock.name} clock is about to run out"))
+        clock = replace(clock, warned_at=now)
+    steps = list(clock.escalations)
+    for level, step in enumerate(steps):
+        if step.told_at is None and now >= step.due_at:
+            reason = f"nobody acted since the {clock.name} clock ran out"
+            found.append(Tick("escalated", clock.name, clock.due_at, reason, level=level + 2, to=step.to))
+            steps[level] = replace(step, told_at=now)
+    return (replace(clock, escalations=tuple(steps)) if found else clock), found
 
 
 def met(clocks: tuple[Clock, ...], name: str, at: int) -> tuple[Clock, ...]:
     """Return the clocks with the named one kept at the instant; the first time counts."""
     return tuple(
         replace(clock, met_at=at) if clock.name == name and clock.met_at is None else clock for clock in clocks
+    )
+
+
+def put_off(clocks: Iterable[Clock], by: int) -> tuple[Clock, ...]:
+    """Return the clocks with everything that is still to come put off by that many seconds; what ran out stays so."""
+    return tuple(
+        clock
+        if clock.met_at is not None or clock.breached_at is not None
+        else replace(
+            clock,
+            due_at=clock.due_at + by,
+            warn_at=clock.warn_at if clock.warn_at is None or clock.warned_at is not None else clock.warn_at + by,
+            escalations=tuple(replace(step, due_at=step.due_at + by) for step in clock.escalations),
+        )
+        for clock in clocks
     )

@@ -13,8 +13,8 @@ from typing import Any
 from shared.lead import Lead
 from shared.mailing import Enrollment, Status
 
-NOT_NURTURED = frozenset({"sql", "customer"})
-"""Stages in which sales has the lead, or it bought: no track begins, whatever the band."""
+NOT_NURTURED = frozenset({"sql", "customer", "disqualified"})
+"""Stages in which sales has the lead, it bought, or it never will: no track begins, whatever the band."""
 
 
 GOING: frozenset[Status] = frozenset({"active", "paused"})

@@ -49,7 +49,7 @@ def stage(request, monkeypatch):
     monkeypatch.setenv("TABLE_NAME", "ripen-writes")
     clients.forget()
     create_table("ripen-writes")
-    yield Aws("ripen-writes", *[""] * 9)
+    yield Aws("ripen-writes", *[""] * 10)
     clients.dynamodb().delete_table(TableName="ripen-writes")
     clients.forget()
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.aws import leads
 from shared.aws.items import from_item, to_item
-from shared.lead import Adjustment, Alias, Fact, Lead, Settled
+from shared.identity import event_key
+from shared.lead import Adjustment, Alias, Fact, Judgement, Lead, Settled, View
 from shared.rules.model import scoring_model
 from shared.rules.settling import settle
 from tests.audience_events import NOW, calls_of, everybody, lead_event
@@ -48,6 +49,9 @@ def test_a_typical_active_lead_stays_under_a_kilobyte(bundle_path):
     size = stored_bytes(lead)
     print(f"typical lead: {size} bytes, {sum(map(len, lead.facts.values()))} facts, {len(lead.days)} active days")
     assert size < 1000
+    reading = replace(lead, views=(View(NOW, event_key("e")[:6], event_key("a")[:6]),))
+    print(f"while a page is read: {stored_bytes(reading)} bytes")
+    assert stored_bytes(reading) < 1000
 
 
 @settings(max_examples=200, deadline=None)
@@ -76,6 +80,18 @@ adjustments = st.builds(
     reason=words,
     until=st.just(0) | instants,
 )
+judgements = st.builds(
+    Judgement,
+    instants,
+    words,
+    instants,
+    instants,
+    st.sampled_from(["human", "machine"]),
+    words,
+    by=words,
+    visitor=words,
+)
+views = st.builds(View, instants, words, words)
 settleds = st.builds(
     Settled,
     at=instants,
@@ -95,10 +111,14 @@ settleds = st.builds(
 @given(
     facts=st.dictionaries(words, st.lists(facts, max_size=4).map(tuple), max_size=3),
     adjustments=st.lists(adjustments, max_size=3).map(tuple),
+    judgements=st.lists(judgements, max_size=3).map(tuple),
+    views=st.lists(views, max_size=3).map(tuple),
     settled=settleds,
 )
-def test_what_was_settled_triggered_adjusted_or_came_late_is_read_as_written(facts, adjustments, settled):
-    lead = Lead("l", facts=facts, adjustments=adjustments, settled=settled)
+def test_what_was_settled_triggered_adjusted_judged_or_came_late_is_read_as_written(
+    facts, adjustments, judgements, views, settled
+):
+    lead = Lead("l", facts=facts, adjustments=adjustments, judgements=judgements, views=views, settled=settled)
     assert read_back(lead) == lead
 
 

@@ -65,7 +65,7 @@ def test_a_released_claim_can_be_made_again_and_leaves_no_trace_on_the_address(w
     address, run = addresses.get_address(ADDRESS), run_of()
     claim()
     planned = replace(run, version=run.version + 1, due_at=NOW + 900)
-    assert sends.release(REF, address=address, run=planned, reason="Throttling")
+    assert sends.release(REF, addresses=(address,), run=planned, reason="Throttling")
     known = addresses.get_address(ADDRESS)
     assert (known.recent, known.sent) == ((), {})
     assert (run_of().step, run_of().due_at) == (0, NOW + 900)
@@ -81,7 +81,7 @@ def test_a_claim_whose_address_changed_since_is_not_released(world: Aws):
     addresses.record_consent(ADDRESS, stopped_at=NOW)
     before = world.items()
     planned = replace(run, version=run.version + 1)
-    assert not sends.release(REF, address=address, run=planned, reason="Throttling")
+    assert not sends.release(REF, addresses=(address,), run=planned, reason="Throttling")
     assert world.items() == before
 
 
@@ -145,10 +145,10 @@ def test_a_mail_is_found_by_the_channels_id_among_the_newest_of_its_address(worl
 
 def test_confirmations_are_counted_on_the_address(aws: Aws):
     ref = confirmation_ref(LEAD_ID, ADDRESS, 1)
-    assert sends.claim_confirmation(ref, at=NOW, address=Address(ADDRESS), playbook="p1") == "claimed"
-    assert sends.claim_confirmation(ref, at=NOW, address=Address(ADDRESS), playbook="p1") == "taken"
+    assert sends.claim_confirmation(ref, at=NOW, addresses=(Address(ADDRESS),), playbook="p1") == "claimed"
+    assert sends.claim_confirmation(ref, at=NOW, addresses=(Address(ADDRESS),), playbook="p1") == "taken"
     again = confirmation_ref(LEAD_ID, ADDRESS, 2)
-    assert sends.claim_confirmation(again, at=NOW, address=Address(ADDRESS), playbook="p1") == "changed"
+    assert sends.claim_confirmation(again, at=NOW, addresses=(Address(ADDRESS),), playbook="p1") == "changed"
     assert addresses.get_address(ADDRESS).confirmations == (PastSend(NOW, ref.send_id),)
     assert "recent" not in address_item(aws)
 

@@ -11,16 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.score.handler import handler
-from tests.benchmarks import reference
+from tests.benchmarks import dollars, reference
 from tests.benchmarks.counting import counted
 from tests.benchmarks.emulated import emulated
 from tests.benchmarks.measuring import Row
-from tests.benchmarks.population import MESSAGES, Record, Traffic, history
-from tests.benchmarks.score import HOT, deliver, filled
+from tests.benchmarks.population import MESSAGES, Record, Traffic
+from tests.benchmarks.score import HOT, deliver, filled, live
 from tests.benchmarks.stub import meddle
 
 PEOPLE = 300
 BATCHES = 5
+
+TOGETHER = 20
+"""Events of one request, of a client that batches."""
+
+GOALS = {"one event a request": 3.80, "20 a request": 1.50, "20 a request, 3 of a lead together": 0.60}
+"""Dollars a million events."""
 
 COMPARABLE = ("calls", "items read", "items written", "write units of puts")
 """What MiniStack tells as DynamoDB would."""
@@ -34,9 +40,10 @@ class Kind:
     people: range
     of_one: int = 1
 
-    def batches(self, number: int = BATCHES) -> list[list[Record]]:
+    def batches(self, together: int = 1) -> list[list[Record]]:
+        """Return the batches, with so many events in each message."""
         traffic = Traffic(7)
-        return [traffic.batch(self.people, of_one=self.of_one) for _ in range(number)]
+        return [traffic.batch(self.people, of_one=self.of_one, together=together) for _ in range(BATCHES)]
 
 
 KINDS = (
@@ -50,13 +57,40 @@ def rows() -> list[Row]:
     with filled(PEOPLE) as address:
         ours = [spent(kind) for kind in KINDS]
         theirs = [_reference(kind, address) for kind in KINDS]
+    prices = _dollars()
     with emulated():
-        deliver(handler, list(history(range(PEOPLE))))
+        live(range(PEOPLE))
         checked = [spent(kind) for kind in KINDS]
     found = []
     for kind, mine, other, check in zip(KINDS, ours, theirs, checked, strict=True):
         found += [_row(kind, what, value, other, "reference handler") for what, value in mine.items()]
         found += [_row(kind, what, mine[what], check, "MiniStack") for what in COMPARABLE]
+    return found + prices
+
+
+def _dollars() -> list[Row]:
+    """
+    Return what a million events cost, a request of one or of twenty, from the door to the written lead.
+
+    What a request brought is one message of the queue; `score` gets a hundred events at once either way. Each way starts
+    from a table that saw none of its events.
+    """
+    ways = ((1, KINDS[0]), (TOGETHER, KINDS[0]), (TOGETHER, KINDS[1]))
+    found = []
+    for (name, goal), (events, kind) in zip(GOALS.items(), ways, strict=True):
+        with filled(PEOPLE):
+            taken = dollars.ingested(events)
+            work, counts = dollars.scored(kind.batches(events))
+        parts = {
+            "to the queue": dollars.taking_in(taken) / (taken.invocations * events),
+            "scored": dollars.scoring(work, counts) / (BATCHES * MESSAGES),
+        }
+        found += [
+            Row("cost", f"{name}: {part}", "$ a million", (each * 1e6,), better="less") for part, each in parts.items()
+        ]
+        found.append(
+            Row("cost", f"{name}: all", "$ a million", (sum(parts.values()) * 1e6,), (goal,), "the goal", "less", 1)
+        )
     return found
 
 

@@ -34,7 +34,6 @@ def rows() -> list[Row]:
     leads = [lead_of(number) for number in range(PEOPLE)]
     settled = [settle(lead, model, NOW, fresh=True, own=True).lead for lead in leads]
     opened = [replace(lead, due_at=None) for lead in settled]
-    watch = settling_watch(model)
 
     def applied() -> None:
         for number in range(PEOPLE):
@@ -45,7 +44,7 @@ def rows() -> list[Row]:
         Row("engine", "evaluate", "leads per CPU-s", alone(
             lambda: rate(PEOPLE, lambda: [evaluate(lead, model, NOW) for lead in settled]))),
         Row("engine", "next_change_at", "leads per CPU-s", alone(
-            lambda: rate(PEOPLE, lambda: [next_change_at(lead, model, NOW, watch) for lead in settled]))),
+            lambda: rate(PEOPLE, lambda: [next_change_at(lead, model, NOW, settling_watch(model, lead.settled)) for lead in settled]))),
         Row("engine", "settle, a due instant held", "leads per CPU-s", alone(
             lambda: rate(PEOPLE, lambda: [settle(lead, model, NOW, fresh=True, own=True) for lead in settled]))),
         Row("engine", "settle, none held", "leads per CPU-s", alone(

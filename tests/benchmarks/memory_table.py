@@ -34,18 +34,21 @@ class Tables:
         self.single = single
         self.items: dict[str, dict[str, dict[str, Stored]]] = {}
         self.due: dict[str, list[tuple[str, str, str]]] = {}
-        self.bare: dict[str, str] = {}
-        """Partition keys of leads of which nothing matters but the instant they are due at."""
+        self.bare: dict[tuple[str, str], str] = {}
+        """Keys of items of which nothing matters but the instant they are due at."""
+        self.like: dict[str, tuple[str, Stored]] = {}
+        """By sort key: what such items are due for, and what else stands on each."""
         self.spent: defaultdict[str, float] = defaultdict(float)
 
-    def fill(self, count: int, due: int, due_at: str, later: str) -> None:
-        """Make the due index hold `count` leads: `due` of them at one instant and the others at the later one."""
+    def fill(self, count: int, due: int, due_at: str, later: str, kind: str, sk: str, like: Stored) -> None:
+        """Make the due index hold `count` items like one: `due` of them at one instant, the others at the later one."""
+        self.like[sk] = kind, like
         for number in range(count):
             lead = f"{number:016d}"
-            key = table.due_key(table.SETTLE, table.shard(lead))
+            key = table.due_key(kind, table.shard(lead))
             at = due_at if number < due else later
-            self.due.setdefault(key, []).append((at, table.lead_pk(lead), table.LEAD_SK))
-            self.bare[table.lead_pk(lead)] = at
+            self.due.setdefault(key, []).append((at, table.lead_pk(lead), sk))
+            self.bare[table.lead_pk(lead), sk] = at
         for entries in self.due.values():
             entries.sort()
 
@@ -67,18 +70,19 @@ class Tables:
         return stored or self._bare(pk, sk)
 
     def _bare(self, pk: str, sk: str) -> Stored | None:
-        if sk != table.LEAD_SK or pk not in self.bare:
+        if (pk, sk) not in self.bare:
             return None
-        key = table.due_key(table.SETTLE, table.shard(table.lead_id_of(pk)))
-        item = {table.PK: pk, table.SK: sk, table.DUE_KEY: key, table.DUE_AT: self.bare[pk]}
-        return {name: {"S": value} for name, value in item.items()} | {table.VERSION: {"N": "1"}}
+        kind, like = self.like[sk]
+        key = table.due_key(kind, table.shard(table.lead_id_of(pk)))
+        item = {table.PK: pk, table.SK: sk, table.DUE_KEY: key, table.DUE_AT: self.bare[pk, sk]}
+        return {**like, **{name: {"S": value} for name, value in item.items()}}
 
     def write(self, name: str, key: Mapping[str, Any], after: Stored | None, *, transactional: bool = False) -> float:
         """Put the item in its place, and in the due index; return the units it cost."""
         pk, sk = self._place(name, key)
         partition = self.items.setdefault(name, {}).setdefault(pk, {})
         before = partition.pop(sk, None) or self._bare(pk, sk)
-        self.bare.pop(pk, None)
+        self.bare.pop((pk, sk), None)
         if after is not None:
             partition[sk] = after
         self._file_due(pk, sk, before, after)

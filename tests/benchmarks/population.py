@@ -98,14 +98,17 @@ class Traffic:
         self.at = NOW
         self.number = 0
 
-    def batch(self, people: Sequence[int], *, messages: int = MESSAGES, of_one: int = 1) -> list[Record]:
+    def batch(
+        self, people: Sequence[int], *, messages: int = MESSAGES, of_one: int = 1, together: int = 1
+    ) -> list[Record]:
         """
-        Return a batch of messages of one event.
+        Return a batch of so many events.
 
         Args:
             people: Whom to draw from; every draw is somebody else until all had a turn.
-            messages: How many messages.
-            of_one: How many of them in a row are of one person.
+            messages: How many messages there are of one event each.
+            of_one: How many of the events are of one person.
+            together: How many events one message holds. Those of one person then come in one, as those of a visit do.
         """
         self.at += MINUTE
         drawn: list[int] = []
@@ -113,8 +116,10 @@ class Traffic:
             wanted = min(len(people), -(-messages // of_one) - len(drawn))
             drawn += self.random.sample(people, wanted)
         turns = [person for person in drawn for _ in range(of_one)][:messages]
-        self.random.shuffle(turns)
-        return [record([self._next(person)], self.at) for person in turns]
+        if together == 1:
+            self.random.shuffle(turns)
+        events = [self._next(person) for person in turns]
+        return [record(events[start : start + together], self.at) for start in range(0, len(events), together)]
 
     def _next(self, person: int) -> LeadEvent:
         """Return one more event of a kind the person had before, some seconds ago."""

@@ -1,16 +1,23 @@
 """The whole score function against the reference handler: messages of the queue in, leads written to a stub, per CPU-second."""
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from functions.score.handler import handler
+from shared.aws import leads
+from shared.identity import home
+from shared.instants import instant_text
+from shared.lead import Alias, Lead
+from shared.rules.people import named
+from tests.audience_events import NOW
 from tests.benchmarks import reference
 from tests.benchmarks.measuring import Row, in_turn, rate
-from tests.benchmarks.population import MESSAGES, Record, Traffic, history
+from tests.benchmarks.population import MESSAGES, Record, Traffic, history, life, queued
 from tests.benchmarks.stage import Context, hushed, staged
-from tests.benchmarks.stub import serving
+from tests.benchmarks.stub import SECRET, serving
 
 PEOPLE = 1_000
 HOT = 30
@@ -30,11 +37,36 @@ def deliver(handle: Callable[[dict[str, Any], Any], Any], batches: Sequence[list
 
 @contextmanager
 def filled(people: int) -> Iterator[str]:
-    """Run a stub in which so many people already have their lives behind them, as the score function writes them."""
+    """Run a stub in which so many people already have their lives behind them."""
     with serving() as address, staged(address):
         reference.forget()
-        deliver(handler, list(history(range(people))))
+        live(range(people))
         yield address
+
+
+def live(people: Sequence[int]) -> None:
+    """
+    Have the score function write what the people did until now.
+
+    What was due by then is settled, as the decay sweep sees to every few minutes: else the event that comes next would
+    pay for a due instant long past and a band long left.
+    """
+    deliver(handler, list(history(people)))
+    deliver(handler, [[_settling(stored(people))]])
+
+
+def stored(people: Iterable[int]) -> dict[str, Lead]:
+    """Return the stored lead of each person by its id."""
+    known = [next(event for event in life(person) if event.user_id) for person in people]
+    found = leads.load({home(*next(iter(named(event))), SECRET) for event in known})
+    return leads.get_leads({entry.alias_of if isinstance(entry, Alias) else place for place, entry in found.items()})
+
+
+def _settling(found: Mapping[str, Lead]) -> Record:
+    """Return the message with which the sweep has those of the leads settled that are due."""
+    due = sorted(lead_id for lead_id, lead in found.items() if lead.due_at is not None and lead.due_at <= NOW)
+    body = {"schema": 1, "settle": due, "as_of": instant_text(NOW)}
+    return queued("message-settle", json.dumps(body), NOW)
 
 
 def rows() -> list[Row]:

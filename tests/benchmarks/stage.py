@@ -76,7 +76,7 @@ def staged(address: str, *, table_name: str = TABLE) -> Iterator[dict[str, Any]]
 
 def _forget() -> None:
     """Drop what a process reads once: clients, secrets, the playbook."""
-    boto3.DEFAULT_SESSION = None
+    boto3.DEFAULT_SESSION = None  # the reference handler's
     clients.forget()
     secret_values.forget()
     playbook_document.cache_clear()

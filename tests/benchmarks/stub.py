@@ -65,7 +65,7 @@ class Endpoint:
         """Do what only a benchmark asks: fill the due index, take the queue, list what is due, tell what was asked."""
         match operation:
             case "Fill":
-                self.tables.fill(asked["count"], asked["due"], asked["due_at"], asked["later"])
+                self.tables.fill(**asked)
             case "Take":
                 taken, self.queued = self.queued, []
                 return {"messages": taken}

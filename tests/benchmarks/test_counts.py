@@ -5,18 +5,15 @@ import json
 import pytest
 
 from functions.score.handler import handler
-from shared.aws import leads, playbooks
-from shared.identity import home
-from shared.lead import Alias
-from shared.rules.people import named
-from tests.benchmarks import reference
-from tests.benchmarks.cost import COMPARABLE, Kind, spent
+from shared.aws import playbooks
+from tests.benchmarks import cost, reference
+from tests.benchmarks.cost import BATCHES, COMPARABLE, KINDS, TOGETHER, Kind, spent
 from tests.benchmarks.counting import counted
 from tests.benchmarks.emulated import emulated
-from tests.benchmarks.population import MESSAGES, Traffic, history, life
-from tests.benchmarks.score import deliver, filled
-from tests.benchmarks.stub import SECRET, meddle
-from tests.benchmarks.sweep import DUE, swept
+from tests.benchmarks.population import MESSAGES, Traffic, life
+from tests.benchmarks.score import deliver, filled, live, stored
+from tests.benchmarks.stub import meddle
+from tests.benchmarks.sweep import DUE, clocks_swept, swept
 
 PEOPLE = MESSAGES
 READS = 100
@@ -35,14 +32,6 @@ def known():
     """The address of the stub, where everybody of the benchmarks is known already."""
     with filled(PEOPLE) as address:
         yield address
-
-
-def stored(people):
-    """Return the stored lead of each person by its id."""
-    homes = {person: home(*next(iter(named(_known_event(person)))), SECRET) for person in people}
-    found = leads.load(homes.values())
-    ends = [entry.alias_of if isinstance(entry, Alias) else place for place, entry in found.items()]
-    return leads.get_leads(ends)
 
 
 def _known_event(person):
@@ -88,6 +77,18 @@ def test_a_batch_delivered_again_writes_no_lead(known):
     assert counts.calls["dynamodb.BatchExecuteStatement"] == counts.calls["dynamodb.TransactWriteItems"] == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "together", "units"),
+    [(KINDS[0], 1, 2.33), (KINDS[1], 1, 1.67), (KINDS[1], TOGETHER, 1.10), (KINDS[2], 1, 1.53)],
+    ids=["uniform", "3 of a lead", "3 of a lead in one message", "hot"],
+)
+def test_an_event_of_a_known_lead_costs_the_write_units_that_are_published(kind, together, units):
+    """Within 2%: what is over a timeline item and a lead is bands, due instants and bounds that moved, and changes."""
+    with filled(cost.PEOPLE), counted() as counts:
+        deliver(handler, kind.batches(together))
+    assert counts.write_units / (BATCHES * MESSAGES) == pytest.approx(units, rel=0.02)
+
+
 def test_the_reference_handler_makes_four_calls_an_event_and_keeps_the_total(known):
     event = _known_event(0)
     batch = Traffic(5).batch(range(10), messages=40)
@@ -116,13 +117,19 @@ def test_the_calls_of_a_sweep_follow_what_is_due_and_not_how_many_leads_there_ar
     assert idle.first.all_calls < few.first.all_calls
 
 
+def test_the_calls_for_clocks_follow_what_runs_out_and_not_how_many_handoffs_run():
+    few, many = clocks_swept(400, due=40), clocks_swept(4_000, due=40)
+    assert few.calls == many.calls
+    assert few.calls["dynamodb.TransactWriteItems"] == 40
+
+
 @pytest.mark.embedded
 def test_the_emulator_answers_with_the_same_write_units_for_puts_and_transactions():
     kind = Kind("few", range(20))
     with filled(20):
         ours = spent(kind)
     with emulated():
-        deliver(handler, list(history(kind.people)))
+        live(kind.people)
         theirs = spent(kind)
     assert {what: ours[what] for what in COMPARABLE} == {what: theirs[what] for what in COMPARABLE}
     assert ours["write units of puts"] > 1

@@ -95,7 +95,7 @@ def test_a_statement_leaves_the_item_that_a_put_would():
 
 def test_the_due_index_follows_every_write_and_reads_only_its_range():
     tables = Tables(TABLE)
-    tables.fill(100, 10, "2026-11-18", "2026-11-20")
+    tables.fill(100, 10, "2026-11-18", "2026-11-20", table.SETTLE, table.LEAD_SK, {})
     asked = {
         "TableName": TABLE,
         "IndexName": table.DUE_INDEX,

@@ -28,7 +28,7 @@ class Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         size = int(self.headers.get("content-length") or 0)
-        function = ingest if parts.path.endswith("/adjustments") else handler
+        function = ingest if parts.path.endswith(("/adjustments", "/verdicts")) else handler
         answer = function(
             {
                 "rawPath": parts.path,
@@ -185,3 +185,30 @@ def test_points_for_somebody_unknown_are_refused(ripen: Ripen, ann: str, aws: Aw
 )  # fmt: skip
 def test_who_how_much_and_why_must_be_said(ripen: Ripen, said: list[str]) -> None:
     assert ripen("lead", "adjust", *said).code == 2
+
+
+def test_a_verdict_by_hand_is_taken_and_what_is_wrong_with_one_is_said(aws: Aws, ann: str, ripen: Ripen):
+    window = ("--from", instant_text(NOW - DAY), "--until", instant_text(NOW - HOUR))
+    given = ripen("lead", "judge", ann, "--verdict", "machine", *window, "--reason", "A [load] test", "--by", "maria")
+    assert (given.code, given.err) == (0, "")
+    assert f"machine for {ann} from {window[1]} until {window[3]}, by maria: A [load] test." in given.out
+    (message_,) = aws.messages(aws.events_queue_url)
+    (said,) = message_["events"]
+    assert (said["name"], said["lead_id"], said["event_id"] in given.out) == ("Visit Judged", ann, True)
+    assert said["properties"]["by"] == "maria"
+    turned = ripen(
+        "lead",
+        "judge",
+        "--email",
+        "ann@example.com",
+        "--verdict",
+        "human",
+        "--from",
+        window[3],
+        "--until",
+        window[1],
+        "--reason",
+        "x",
+    )
+    assert turned.code == 1
+    assert "from lies after until" in turned.err

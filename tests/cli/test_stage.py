@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from botocore.response import StreamingBody
@@ -12,7 +13,7 @@ from botocore.stub import Stubber
 
 from infra.local.outputs import Outputs
 from shared.aws import clients
-from shared.keys import key_kind
+from shared.keys import KeyKind, key_kind, webhook_secret
 from tests.cli.conftest import Ripen
 from tests.conftest import SIGNING_SECRET, Aws, sample
 
@@ -48,18 +49,24 @@ def test_keys_of_a_stage_are_derived_from_its_secret(ripen: Ripen, aws: Aws, sta
     deployed(stack, "dev", OUTPUTS)
     ran = ripen("keys", "--stage", "dev")
     assert ran.code == 0
-    assert [key_kind(key, SIGNING_SECRET) for key in keys_in(ran.out)] == ["public", "server", "admin", "sales"]
-    assert all("_dev_" in key for key in keys_in(ran.out))
+    *keys, webhook = keys_in(ran.out)
+    assert [key_kind(key, SIGNING_SECRET) for key in keys] == list(get_args(KeyKind))
+    assert all("_dev_" in key for key in keys)
+    assert webhook == webhook_secret("dev", SIGNING_SECRET)
     deployed(stack, "dev", OUTPUTS)
     other = ripen("keys", "--stage", "dev", "--label", "newsletter")
-    assert all("_newsletter_" in key for key in keys_in(other.out))
-    assert [key_kind(key, SIGNING_SECRET) for key in keys_in(other.out)] == ["public", "server", "admin", "sales"]
+    *keys, webhook = keys_in(other.out)
+    assert all("_newsletter_" in key for key in keys)
+    assert [key_kind(key, SIGNING_SECRET) for key in keys] == list(get_args(KeyKind))
+    assert webhook == webhook_secret("newsletter", SIGNING_SECRET)
+    assert "label=newsletter" in other.out
 
 
 def test_keys_of_the_local_stage_are_those_of_its_outputs(ripen: Ripen, local_stage: Callable[..., Outputs]) -> None:
     outputs = local_stage()
     ran = ripen("keys")
-    assert keys_in(ran.out) == [outputs.public_key, outputs.write_key, outputs.admin_key, outputs.sales_key]
+    known = [outputs.public_key, outputs.write_key, outputs.admin_key, outputs.sales_key, outputs.outcomes_key]
+    assert keys_in(ran.out) == [*known, outputs.webhook_secret]
 
 
 def test_a_label_that_cannot_stand_in_a_key_is_refused(ripen: Ripen) -> None:

@@ -111,13 +111,13 @@ def test_schema_files_are_the_models_export():
 def test_a_function_hears_exactly_what_its_rule_lets_through():
     assert heard("_enroll") == set(ENROLL_HEARS)
     assert heard("_notify") == set(NOTIFY_HEARS)
-    assert heard("_handoff") == {"LeadQualified", "LeadUnqualified"}
+    assert heard("_handoff") == {"LeadQualified", "LeadUnqualified", "StageChanged"}
     assert heard("_what_sales_did_is_an_event") == {*OUTCOME_EVENTS, "HandoffClosed"}
 
 
 def test_score_knows_every_outcome_that_sales_can_report():
     reported = set(get_args(HandoffClosed.model_fields["outcome"].annotation))
-    assert reported == {*CLOSING_EVENTS, "unqualified"}
+    assert reported == {*CLOSING_EVENTS, "disqualified", "unqualified"}  # the last two are no news to the lead
 
 
 def test_contracts_and_models_know_the_same_words():

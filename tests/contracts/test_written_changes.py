@@ -25,6 +25,7 @@ from shared.rules.handoff import Action, Move
 from shared.rules.routing import handoff_policy
 from shared.table import CHANGE_PREFIX, DUE_AT, OUTBOX, SK
 from tests.conftest import IDENTITY_SECRET, Aws, Context, sample
+from tests.erasure_world import ask, finish
 
 NOW = parse_instant("2026-11-18T10:00:00Z")
 BY_TYPE = {change.detail_type: change for change in CHANGES}
@@ -68,6 +69,10 @@ class Stage:
         sla_sweep({**sample("schedule_sla_sweep"), "time": instant_text(at)}, self.context)
         self.deliver()
 
+    def erased(self, lead_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        finish(ask(lead_id), monkeypatch)
+        self.deliver()
+
     def deliver(self) -> None:
         """Publish what waits, and bring it to whoever hears it, until nothing more comes."""
         while waiting := [item for item in self.aws.items() if _waits(item)]:
@@ -76,7 +81,7 @@ class Stage:
             assert len(arrived) == len(waiting)
             self.told += arrived
             for event in arrived:
-                if event["detail-type"] in ("LeadQualified", "LeadUnqualified"):
+                if event["detail-type"] in ("LeadQualified", "LeadUnqualified", "StageChanged"):
                     hand_off(event, self.context)
                 if event["detail-type"] in ENROLL_HEARS:
                     enroll(event, self.context)
@@ -91,16 +96,19 @@ def _waits(item: Mapping[str, Any]) -> bool:
 
 
 @pytest.fixture
-def stage(aws: Aws, context: Context):
+def stage(aws: Aws, context: Context, erasures: str):
     return Stage(aws, context)
 
 
-def everything_that_can_happen(stage: Stage) -> None:
-    """A demo request that is won, one that is sent back, a lead that cools while its clock runs out, a form."""
+def everything_that_can_happen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo request that is won, one that is sent back, a lead that cools while its clock runs out, one that nobody calls, a form, an erasure."""
     stage.did("Demo Requested", user_id="won", email="won@example.com")
     won = home(EMAIL, "won@example.com", IDENTITY_SECRET)
     stage.decided(won, "accept", at=NOW + MINUTE)
     stage.decided(won, "contact", at=NOW + 2 * MINUTE, means="meeting")
+    stage.decided(won, "reassign", at=NOW + 3 * MINUTE, to="helena")
+    stage.decided(won, "snooze", at=NOW + 4 * MINUTE, until=NOW + DAY)
+    stage.decided(won, "convert", at=NOW + 5 * MINUTE, opportunity="006-1")
     stage.decided(won, "won", at=NOW + DAY)
 
     stage.did("Demo Requested", user_id="back")
@@ -109,16 +117,20 @@ def everything_that_can_happen(stage: Stage) -> None:
     for page in range(3):
         stage.did("Page Viewed", user_id="cool", properties={"path": f"/pricing/{page}"})
     stage.did("Trial Started", user_id="cool", properties={})
-    for minutes in (45, 60, 22 * 60, 24 * 60):
+    stage.did("Demo Requested", user_id="forgotten")
+    for minutes in (45, 60, 5 * 60, 22 * 60, 24 * 60):
         stage.swept(NOW + minutes * MINUTE)
     stage.queue({"schema": 1, "settle": [home(USER, "cool", IDENTITY_SECRET)], "as_of": instant_text(NOW + 40 * DAY)})
 
     asked = LeadEvent("form", "Form Submitted", NOW, NOW, "public", email="form@example.com", traits={"consent": True})
     stage.queue(queue_message("public", NOW, [asked]))
+    stage.erased(won, monkeypatch)
 
 
-def test_every_change_the_functions_write_keeps_its_contract_and_is_told_once(stage: Stage):
-    everything_that_can_happen(stage)
+def test_every_change_the_functions_write_keeps_its_contract_and_is_told_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    everything_that_can_happen(stage, monkeypatch)
     assert {event["detail-type"] for event in stage.told} == set(BY_TYPE)
     for event in stage.told:
         change, detail = BY_TYPE[event["detail-type"]], event["detail"]

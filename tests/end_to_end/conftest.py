@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +23,9 @@ from shared.aws.items import from_item
 from shared.instants import instant_text
 from tests.cli.conftest import Ripen, ripen  # noqa: F401 - a fixture
 from tests.conftest import sample
+from tests.end_to_end.between import Between
+
+pytest.register_assert_rewrite("tests.end_to_end.story")
 
 WAIT = 40.0
 """Seconds a consequence may take; a cold start of every function on two busy cores is included."""
@@ -90,7 +94,12 @@ class Platform:
 
     def settle_down(self, what: str) -> None:
         """Return when nothing waits or runs any more; fail when that takes long or work was set aside."""
-        Deployed(self.outputs, self.folder).settle_down(what, seconds=90)
+        self.deployed.settle_down(what, seconds=90)
+
+    @cached_property
+    def deployed(self) -> Deployed:
+        """One for all: its connections are closed when it goes, with a warning each."""
+        return Deployed(self.outputs, self.folder)
 
     def taken(self, queue_url: str) -> list[dict[str, Any]]:
         """Return everything that ever lay on the queue while the tests looked."""
@@ -140,6 +149,13 @@ def _watched(outputs: Outputs, folder: Path) -> Platform:
     sns.subscribe(TopicArn=outputs.alerts_topic_arn, Protocol="sqs", Endpoint=arn("alerts"))
     sns.subscribe(TopicArn=outputs.escalations_topic_arn, Protocol="sqs", Endpoint=arn("escalations"))
     return Platform(outputs, folder, urls["bus"], urls["alerts"], urls["escalations"])
+
+
+@pytest.fixture
+def between(platform: Platform) -> Iterator[Between]:
+    """Where a client is pointed that is to meet trouble on its way to the stage."""
+    with Between(platform.outputs.api_url).running() as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 import requests
 
+from infra.local.demo.posting import BROWSER
 from shared.identity import USER, home
 from shared.instants import DAY, HOUR, instant_text, parse_instant
 from tests.audience_events import calls_of
@@ -129,7 +130,8 @@ def test_a_form_makes_a_confirmation_mail_and_nothing_else_until_it_is_confirmed
         "consent": "yes",
         "write_key": platform.outputs.public_key,
     }
-    answer = requests.post(f"{platform.outputs.api_url}/forms/newsletter", data=fields, timeout=30)
+    browser = {"user-agent": BROWSER}
+    answer = requests.post(f"{platform.outputs.api_url}/forms/newsletter", data=fields, headers=browser, timeout=30)
     assert answer.status_code == 200
     mail = eventually(lambda: platform.mails(email), "a confirmation mail")[0]
     assert "Mallory" not in mail["html"] + mail["text"]

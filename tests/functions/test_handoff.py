@@ -9,7 +9,7 @@ from functions.handoff import handler as module
 from functions.handoff.handler import handler
 from functions.score.handler import handler as score
 from shared import table
-from shared.aws import handoffs
+from shared.aws import clients, handoffs
 from shared.errors import ConflictError
 from shared.instants import HOUR, MINUTE, parse_instant
 from shared.lead import Alias, LeadEvent, Naming, Settled, queue_message
@@ -82,6 +82,32 @@ def test_a_stale_message_makes_nothing(settled: Settled, aws: Aws, context: Cont
 def test_a_lead_that_is_gone_makes_nothing(aws: Aws, context: Context):
     handler(qualified(), context)
     assert aws.items() == []
+
+
+@pytest.mark.parametrize("now", [Settled(stage="customer", qualification=1), None])
+def test_a_lead_that_is_closed_or_erased_while_we_decide_has_no_handoff(
+    now: Settled | None, aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch
+):
+    keep(lead())
+    read = module.owners.get_owners
+    raced = []
+
+    def get_owners(people):
+        if not raced:
+            raced.append(True)
+            if now is None:
+                clients.dynamodb().delete_item(
+                    TableName=aws.table_name,
+                    Key={table.PK: {"S": table.lead_pk(LEAD_ID)}, table.SK: {"S": table.LEAD_SK}},
+                )
+            else:
+                keep(lead(settled=now))
+        return read(people)
+
+    monkeypatch.setattr(module.owners, "get_owners", get_owners)
+    handler(qualified(), context)
+    assert raced
+    assert handoffs.get_handoffs(LEAD_ID) == []
 
 
 def test_an_older_handoff_that_runs_is_the_only_one(aws: Aws, context: Context):

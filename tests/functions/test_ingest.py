@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ from moto import mock_aws
 
 from functions.ingest import handler as ingest
 from shared import telemetry
-from shared.aws import clients, secret_values
+from shared.aws import clients, playbooks, secret_values
+from shared.bundle import playbook_document
 from shared.errors import DeliveryError
 from shared.instants import parse_instant
 from shared.intake import segment
@@ -26,6 +28,7 @@ from shared.intake.segment import SCORE_ADJUSTED
 from shared.keys import KeyKind, mint_key
 from shared.lead import LeadEvent
 from shared.rules import facts
+from tests.conftest import create_table
 
 SAMPLES = Path(__file__).parents[2] / "events"
 SECRET = "a signing secret of the tests"
@@ -119,7 +122,7 @@ def _text(encoded: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[Intake]:
+def deployed(bundle_path: Path) -> Iterator[Intake]:
     """The queue and the secret, made once: each test takes what it queued off again."""
     with pytest.MonkeyPatch.context() as patched, mock_aws():
         patched.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -129,8 +132,11 @@ def deployed() -> Iterator[Intake]:
             "AWS_DEFAULT_REGION": "eu-north-1",
             "SIGNING_SECRET": "signing",
             "ALLOWED_REDIRECT_HOSTS": "www.example.com, 127.0.0.1:8000",
+            "PLAYBOOK_PATH": str(bundle_path),
         }.items():
             patched.setenv(name, value)
+        playbook_document.cache_clear()
+        playbooks.forget()
         patched.setattr(telemetry.metrics.provider, "namespace", "Ripen")
         patched.setattr(ingest, "time", SimpleNamespace(time=lambda: NOW + 0.9))
         clients.forget()
@@ -138,9 +144,12 @@ def deployed() -> Iterator[Intake]:
         boto3.client("secretsmanager").create_secret(Name="signing", SecretString=SECRET)
         queue_url = boto3.client("sqs").create_queue(QueueName="events")["QueueUrl"]
         patched.setenv("EVENTS_QUEUE_URL", queue_url)
+        patched.setenv("TABLE_NAME", create_table())
         yield Intake(queue_url)
     clients.forget()
     secret_values.forget()
+    playbook_document.cache_clear()
+    playbooks.forget()
 
 
 @pytest.fixture
@@ -353,6 +362,12 @@ def test_the_bytes_decide_not_the_headers(intake: Intake) -> None:
         intake.post("/v1/track", gzip.compress(written.encode(), mtime=0)),
         intake.post("/v1/track", gzip.compress(written.encode(), mtime=0), **{"content-encoding": "gzip"}),
         intake.post("/v1/track", written, **{"content-encoding": "gzip"}),
+        intake.post("/v1/track", written, **{"content-encoding": "br"}),
+        intake.post("/v1/track", " \n" + written, **{"content-encoding": "deflate"}),
+        intake.post("/v1/track", zlib.compress(written.encode())),
+        intake.post("/v1/track", zlib.compress(written.encode(), level=1)),
+        intake.post("/v1/track", zlib.compress(written.encode(), level=9), **{"content-encoding": "deflate"}),
+        intake.post("/v1/track", zlib.compress(written.encode(), wbits=-15), **{"content-encoding": "deflate"}),
     ):
         assert answered(answer) == {"success": True}
     assert {event.event_id for event in intake.queued_events()} == {"m1"}
@@ -379,8 +394,14 @@ BAD_BODIES = [
     (gzip.compress(b"{}", mtime=0) + b"more", 400, "body"),
     (gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), 400, "body"),
     (BOMB, 413, "body"),
-    ("[" * 200_000, 400, "body"),
-    (NESTED[:400_000], 400, "body"),
+    ("[" * 20_000, 400, "body"),
+    ("[" * 100_000, 400, "body"),
+    (NESTED[:100_000], 400, "body"),
+    ('{"a":[' + "1," * 40_000 + "1]}", 400, "body"),
+    ('{"userId":"u1","event":"x","properties":{"n":' + "9" * 641 + "}}", 400, "body"),
+    (b"\x28\xb5\x2f\xfd\x04\x58", 400, "body"),
+    (b"\x78\x9cnot zlib at all", 400, "body"),
+    (zlib.compress(b'{"userId":"u1"}')[:-5], 400, "body"),
     ("x" * 600_000, 413, "body"),
 ]
 
@@ -564,7 +585,16 @@ def test_a_plain_html_form_becomes_a_lead_event_and_sends_the_browser_on(intake:
     assert event.name == "Form Submitted"
     assert event.email == "zoë.müller@example.com"
     assert event.occurred_at == event.received_at == NOW
-    assert event.properties == {"form": "demo", "message": "We ship 40 containers a week."}
+    assert event.properties == {
+        "form": "demo",
+        "message": "We ship 40 containers a week.",
+        "consent": {
+            "agreed": True,
+            "text": "Yes, send me useful mails. One link in each of them ends it.",
+            "version": "2026-11",
+            "topic": "newsletter",
+        },
+    }
     assert event.traits == {
         "email": "zoë.müller@example.com",
         "first_name": "Zoë",
@@ -602,13 +632,13 @@ def test_a_form_sent_by_a_program_gets_json(intake: Intake) -> None:
     assert [event.email for event in intake.queued_events()] == ["maria@example.com"]
 
 
-def test_a_filled_honeypot_looks_like_success_and_queues_nothing(intake: Intake) -> None:
+def test_a_filled_honeypot_looks_like_success_and_is_kept_as_a_machines(intake: Intake) -> None:
     post = "email=maria%40example.com&next=https%3A%2F%2Fwww.example.com%2F&write_key=" + PUBLIC
 
     caught = intake.post("/forms/demo", post + "&website=http%3A%2F%2Fspam.example", key=None)
-    assert intake.queued() == []
     assert caught == intake.post("/forms/demo", post + "&website=", key=None)
-    assert len(intake.queued()) == 1
+    verdicts = [(event.verdict, event.verdict_reason) for event in intake.queued_events()]
+    assert verdicts == [("machine", "the hidden field was filled"), ("human", "")]
 
 
 @pytest.mark.parametrize(
@@ -623,7 +653,7 @@ def test_a_filled_honeypot_looks_like_success_and_queues_nothing(intake: Intake)
 def test_no_form_sends_people_to_a_place_that_is_not_listed(intake: Intake, target: str) -> None:
     body = {"email": "maria@example.com", "write_key": PUBLIC, "next": target}
 
-    answer = intake.post("/forms/demo", body, key=None)
+    answer = intake.post("/forms/demo", body, key=None, accept="text/html")
 
     assert answer["statusCode"] == 200
     assert "location" not in answer["headers"]
@@ -639,7 +669,9 @@ def test_no_form_sends_people_to_a_place_that_is_not_listed(intake: Intake, targ
     ],
 )
 def test_a_listed_place_is_gone_to(intake: Intake, target: str, location: str) -> None:
-    answer = intake.post("/forms/demo", {"email": "maria@example.com", "write_key": PUBLIC, "next": target}, key=None)
+    body = {"email": "maria@example.com", "write_key": PUBLIC, "next": target}
+
+    answer = intake.post("/forms/demo", body, key=None, accept="text/html")
 
     assert answer["statusCode"] == 303
     assert answer["headers"]["location"] == location

@@ -1,6 +1,7 @@
 """HTML forms read into one lead event: encodings, field names, consent, identity. No AWS needed."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -9,21 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.ingest.forms import Form, form_event, read_form
+from functions.ingest.forms_body import pairs_of
+from functions.ingest.forms_rules import UNLISTED, Box, FormRules
 from shared.errors import InvalidInputError
-from shared.instants import DAY, parse_instant
+from shared.instants import DAY, instant_text, parse_instant
+from shared.intake.segment import Intake
 from shared.lead import LeadEvent
 
 NOW = parse_instant("2026-11-22T12:00:00Z")
 URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b0undary"
+Fields = dict[str, str] | list[tuple[str, str]]
 
 
-def form_of(fields: dict[str, str] | list[tuple[str, str]]) -> Form:
-    return read_form("demo", urlencode(fields).encode(), URLENCODED)
+def read(data: bytes, content_type: str = URLENCODED, rules: FormRules = UNLISTED) -> Form:
+    return read_form("demo", pairs_of(data, content_type), rules)
 
 
-def event_of(fields: dict[str, str] | list[tuple[str, str]], at: int = NOW) -> LeadEvent:
+def form_of(fields: Fields, rules: FormRules = UNLISTED) -> Form:
+    return read(urlencode(fields).encode(), rules=rules)
+
+
+def event_of(fields: Fields, at: int = NOW, *, rules: FormRules = UNLISTED, intake: Intake = "public") -> LeadEvent:
     pairs = list(fields.items()) if isinstance(fields, dict) else fields
-    return form_event(form_of([("email", "maria@example.com"), *pairs]), intake="public", received_at=at, headers={})
+    form = form_of([("email", "maria@example.com"), *pairs], rules)
+    return form_event(form, intake=intake, received_at=at, headers={})
 
 
 def multipart(*parts: tuple[str, str], boundary: str = "b0undary") -> bytes:
@@ -38,10 +49,13 @@ def multipart(*parts: tuple[str, str], boundary: str = "b0undary") -> bytes:
     [
         (b"email=zo%C3%AB%40example.com&first_name=Zo%C3%AB&topic=a+b", URLENCODED),
         ("email=zoë%40example.com&first_name=Zoë&topic=a%20b".encode(), "text/plain"),
-        ('{"email":"zoë@example.com","first_name":"Zoë","topic":"a b","list":[1],"none":null}'.encode(), "text/plain"),
+        (
+            '{"email":"zoë@example.com","first_name":"Zoë","topic":"a b","list":[{}],"none":null,"object":{"a":1}}'.encode(),
+            "text/plain",
+        ),
         (
             multipart(('name="email"', "zoë@example.com"), ('name="first_name"', "Zoë"), ('name="topic"', "a b")),
-            "multipart/form-data; boundary=b0undary",
+            MULTIPART,
         ),
         (
             multipart(('name="email"', "zoë@example.com"), ('name="first_name"', "Zoë"), ('name="topic"', "a b")),
@@ -50,14 +64,14 @@ def multipart(*parts: tuple[str, str], boundary: str = "b0undary") -> bytes:
     ],
 )
 def test_a_form_reads_the_same_in_every_encoding(data: bytes, content_type: str) -> None:
-    form = read_form("demo", data, content_type)
+    form = read(data, content_type)
 
     assert form.values == {"email": "zoë@example.com", "firstname": "Zoë"}
     assert form.extras == {"topic": "a b"}
 
 
 def test_an_old_page_in_windows_1252_is_understood() -> None:
-    form = read_form("demo", b"company=S%F6hne&first_name=Zo\xeb", URLENCODED)
+    form = read(b"company=S%F6hne&first_name=Zo\xeb", URLENCODED)
 
     assert form.values == {"company": "Söhne", "firstname": "Zoë"}
 
@@ -71,7 +85,7 @@ def test_files_and_nested_parts_of_a_multipart_are_left_out() -> None:
         ('name="note"', "line one\r\nline two --b0undary\r\n"),
     )
 
-    form = read_form("demo", data, "multipart/form-data; boundary=b0undary")
+    form = read(data, MULTIPART)
     assert form.values == {"email": "maria@example.com"}
     assert form.extras == {"note": "line one\r\nline two --b0undary\r\n"}
 
@@ -80,17 +94,15 @@ def test_files_and_nested_parts_of_a_multipart_are_left_out() -> None:
 def test_a_cut_off_multipart_gives_what_was_whole(ending: bytes) -> None:
     data = multipart(('name="email"', "maria@example.com")).removesuffix(b"--b0undary--\r\n") + ending
 
-    assert (
-        read_form("demo", data, "multipart/form-data; boundary=b0undary").values["email"].strip() == "maria@example.com"
-    )
+    assert read(data, MULTIPART).values["email"].strip() == "maria@example.com"
 
 
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [
-        (b"nothing of the kind", "multipart/form-data; boundary=b0undary"),
+        (b"nothing of the kind", MULTIPART),
         (b"&".join(b"f%d=1" % n for n in range(201)), URLENCODED),
-        (multipart(*[(f'name="f{n}"', "1") for n in range(210)]), "multipart/form-data; boundary=b0undary"),
+        (multipart(*[(f'name="f{n}"', "1") for n in range(210)]), MULTIPART),
         (b'["a"]', "application/json"),
         (b'{"a":', "application/json"),
         (b'{"a":NaN}', "application/json"),
@@ -98,7 +110,7 @@ def test_a_cut_off_multipart_gives_what_was_whole(ending: bytes) -> None:
 )
 def test_a_body_that_is_no_form_is_refused(data: bytes, content_type: str) -> None:
     with pytest.raises(InvalidInputError):
-        read_form("demo", data, content_type)
+        read(data, content_type)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +221,200 @@ def test_the_same_form_twice_is_one_event_and_another_day_another() -> None:
     assert event_of(fields).event_id != event_of(fields, at=NOW + DAY).event_id
 
 
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ([("interest", "a"), ("interest", "b")], ["a", "b"]),
+        ([("interest[]", "a"), ("interest[]", "b")], ["a", "b"]),
+        ([("interest[]", "a")], "a"),
+        ([("interest", "a"), ("interest", " a ")], "a"),
+        ([("interest", "0"), ("interest", "1")], "1"),
+        ([("interest", ""), ("interest", "a")], "a"),
+        ([("interest", "no"), ("interest", "0")], "0"),
+        ([("interest", str(number)) for number in range(2, 60)], [str(number) for number in range(2, 22)]),
+        ([("interest", "x" * 2_000), ("interest", "y")], ["x" * 1_000, "y"]),
+    ],
+)
+def test_a_list_of_boxes_is_a_list(fields: Fields, kept: Any) -> None:
+    assert event_of(fields).properties == {"form": "demo", "interest": kept}
+
+
+def test_a_list_in_json_is_a_repeated_field() -> None:
+    form = read(b'{"email":"m@example.com","interest":["a","b",{"c":1}],"old":null,"size":1.5}', "application/json")
+
+    assert form.extras == {"interest": ["a", "b"], "size": "1.5"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("shift_jis", "Shift_JIS"), ("gbk", "GBK"), ("koi8-r", "KOI8-R"), ("cp1251", "windows-1251"), ("big5", "Big5"),
+     ("cp1252", "ISO-8859-1"), ("utf-8", "UTF-8"), ("euc_kr", "euc-kr"), ("iso8859-15", "iso-8859-15")],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ["field", "header", "multipart"])
+def test_a_page_in_another_encoding_is_understood(by: str, encoding: str, said: str) -> None:
+    name = {
+        "shift_jis": "山田",
+        "gbk": "李雷",
+        "koi8-r": "Мария",
+        "cp1251": "Мария",
+        "big5": "陳",
+        "euc_kr": "김",
+        "utf-8": "Zoë",
+    }.get(encoding, "Zoë")
+    raw = name.encode(encoding)
+    if by == "multipart":
+        data = b'--b0undary\r\nContent-Disposition: form-data; name="first_name"\r\n\r\n' + raw + b"\r\n"
+        data += multipart(('name="_charset_"', said))
+        form = read(data, MULTIPART)
+    else:
+        data = b"first_name=" + quote_plus(raw).encode()
+        data += b"&_charset_=" + said.encode() if by == "field" else b""
+        form = read(data, URLENCODED if by == "field" else f"{URLENCODED}; charset={said}")
+    assert form.values["firstname"] == name
+
+
+@pytest.mark.parametrize(
+    "said", ["utf-16", "utf-7", "utf-32", "unicode_escape", "rot13", "base64", "zlib", "idna", "punycode", "mbcs", "x", "\x00", "a" * 500, "../etc", "hex", "undefined"]
+)  # fmt: skip
+def test_an_encoding_that_is_none_changes_nothing(said: str) -> None:
+    assert form_of({"_charset_": said, "first_name": "Zoë"}).values["firstname"] == "Zoë"
+
+
+ODD_BODIES = [
+    (b"&&&", URLENCODED), (b"=", URLENCODED), (b"=x", URLENCODED), (b"email", URLENCODED), (b"%", URLENCODED),
+    (b"%zz=%zz", URLENCODED), (b"email=%ff%fe", URLENCODED), (b"email=%00", URLENCODED), (b"a=1;b=2", URLENCODED),
+    (b"email[]=m%40example.com", URLENCODED), (b"email[0]=x", URLENCODED), (b"[]=x", URLENCODED), (b"%5B%5D=x", URLENCODED),
+    (b"email=" + b"a" * 30_000, URLENCODED), (b"a" * 30_000 + b"=1", URLENCODED), (b"\xef\xbb\xbfemail=m%40example.com", URLENCODED),
+    (b"email=m%40example.com\r\n", URLENCODED), (b"email=m@example.com\x00", URLENCODED), (b"\xff\xfee\x00", URLENCODED),
+    (b"{}", ""), (b'{"email":{}}', ""), (b'{"email":["m@example.com"]}', ""), (b'{"email":true}', ""), (b'{"":"x"}', ""),
+    (b'{"__proto__":"x","email":"m@example.com"}', ""), (b'{"email":"m@example.com","email":"n@example.com"}', ""),
+    (b'{"email":"m@example.com"}garbage', ""), (b'{"a":' * 30, ""), (b'{"a":' + b"[" * 5_000, ""), (b"[1]", ""), (b'{"a":1e400}', ""),
+    (b"--b0undary", MULTIPART), (b"--b0undary--", MULTIPART), (b"--b0undary\r\n\r\nx", MULTIPART), (b"\r\n--b0undary\r\n", MULTIPART),
+    (b"--b0undary\r\nContent-Disposition: form-data; name=\r\n\r\nx\r\n--b0undary--", MULTIPART),
+    (b'--b0undary\nContent-Disposition: form-data; name="email"\n\nx\n--b0undary--', MULTIPART),
+    (b'--b0undary\r\nContent-Disposition: form-data; name="a"; name="email"\r\n\r\nm@example.com\r\n--b0undary--', MULTIPART),
+    (b'--b0undary\r\nContent-Disposition: attachment; filename="email"\r\n\r\nx\r\n--b0undary--', MULTIPART),
+    (b"--b0undary\r\nX: " + b"y" * 20_000 + b'\r\nContent-Disposition: form-data; name="email"\r\n\r\nx', MULTIPART),
+    (b"email=m%40example.com", MULTIPART), (b"email=m%40example.com", "multipart/form-data"), (b"--\r\n", "multipart/form-data; boundary=--"),
+    (b"--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b--", "multipart/form-data; boundary=a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "content_type"), ODD_BODIES)
+def test_an_odd_body_is_a_form_or_refused_with_its_field(data: bytes, content_type: str) -> None:
+    blamed = None
+    try:
+        event = form_event(read(data, content_type), intake="public", received_at=NOW, headers={})
+    except InvalidInputError as refusal:
+        blamed = refusal.field
+    assert blamed in ("body", "email", "a", None)
+    if blamed is None:
+        assert event.email in ("m@example.com", "n@example.com")
+        assert all(isinstance(value, str | list) for value in event.properties.values())
+
+
+RULES = FormRules(
+    listed=True,
+    fields={"yourname": "traits.first_name", "firma": "traits.company.name", "work": "email", "private": "email",
+            "budget": "properties.money", "customer": "user_id", "heads": "traits.employees"},
+    consent=Box("letter", "Send me the letter", "2026-11", "newsletter"),
+    min_seconds=3,
+    event={"product": "ripen", "worth": 5},
+)  # fmt: skip
+
+
+def test_the_playbook_says_what_fields_mean() -> None:
+    event = event_of(
+        {"Your-Name": " Zoë ", "firma": "Acme", "WORK": "z@example.com", "private": "", "budget": "10", "customer": "u7",
+         "heads": "201 – 500", "company": "other", "product": "spoofed", "note": "x"},
+        rules=RULES,
+    )  # fmt: skip
+
+    assert (event.email, event.user_id) == ("z@example.com", "u7")
+    assert event.traits == {
+        "email": "z@example.com", "first_name": "Zoë", "company": {"name": "Acme"}, "employees": 201,
+    }  # fmt: skip
+    assert event.properties == {"form": "demo", "money": "10", "product": "ripen", "worth": 5, "note": "x"}
+    assert event.context == {"form": "demo"}
+
+
+def test_no_client_can_say_that_a_form_is_listed() -> None:
+    assert "form" not in event_of({"form": "demo", "context": "form", "context.form": "demo"}).context
+
+
+@pytest.mark.parametrize(
+    ("said", "agreed"),
+    [({"letter": "newsletter"}, True), ({"letter": "on"}, True), ({"letter": "no"}, False), ({"letter": ""}, False),
+     ({}, None), ({"consent": "yes"}, None)],
+)  # fmt: skip
+def test_the_box_of_the_playbook_is_what_asks_for_mail(said: Fields, agreed: bool | None) -> None:
+    event = event_of(said, rules=RULES)
+
+    wording = {"text": "Send me the letter", "version": "2026-11", "topic": "newsletter"}
+    assert event.traits.get("consent") is agreed
+    assert event.properties.get("consent") == (None if agreed is None else {"agreed": agreed, **wording})
+
+
+def test_a_form_without_double_opt_in_asks_for_no_mail_and_proves_nothing() -> None:
+    single = replace(RULES, double_opt_in=False)
+
+    wish = event_of({"letter": "yes"}, rules=single)
+    assert "consent" not in wish.traits
+    assert wish.properties["consent"]["agreed"] is True
+    assert event_of({"letter": "no"}, rules=single).traits["consent"] is False
+    assert event_of({"letter": "yes"}, rules=single, intake="server").traits["consent"] is True
+    assert event_of({"consent": "yes"}, rules=replace(single, consent=None)).properties["consent"] == {"agreed": True}
+
+
+def test_a_playbook_may_name_another_trap() -> None:
+    other = replace(RULES, honeypot="url2")
+
+    assert event_of({"url2": "x"}, rules=other).verdict == "machine"
+    plain = event_of({"website": "https://acme.example"}, rules=other)
+    assert (plain.verdict, plain.properties["website"]) == ("human", "https://acme.example")
+
+
+def test_a_post_that_fills_the_trap_is_a_machines_keeps_its_answers_and_asks_for_no_mail() -> None:
+    caught = event_of({"Website": " https://acme.example ", "company": "Acme", "consent": "yes", "note": "x"})
+
+    assert (caught.verdict, caught.verdict_reason) == ("machine", "the hidden field was filled")
+    assert caught.traits == {"email": "maria@example.com", "company": "Acme"}
+    assert caught.properties == {"form": "demo", "note": "x", "website": "https://acme.example"}
+    clean = event_of({"website": " ", "consent": "yes"})
+    assert (clean.verdict, clean.verdict_reason, clean.traits["consent"]) == ("human", "", True)
+    assert "website" not in clean.properties
+
+
+@pytest.mark.parametrize(
+    ("started", "verdict"),
+    [(f"{(NOW - 1) * 1000}", "machine"), (f"{(NOW - 1) * 1000}.5", "machine"), (f"{NOW - 1}", "machine"),
+     (instant_text(NOW - 1), "machine"), (f"{NOW * 1000}", "machine"), (f"{(NOW - 2) * 1000}", "human"),
+     (f"{(NOW - 60) * 1000}", "human"), (f"{(NOW + 90) * 1000}", "human"), ("", "human"), ("soon", "human"), ("-5", "human"),
+     ("9" * 400, "human"), ("1e13", "human"), ("2026-11-22T12:00:00", "human")],
+)  # fmt: skip
+def test_who_is_faster_than_a_person_is_a_machine(started: str, verdict: str) -> None:
+    event = event_of({"started_at": started, "letter": "yes"}, rules=RULES)
+
+    assert event.verdict == verdict
+    assert ("consent" in event.traits, "consent" in event.properties) == (verdict == "human", verdict == "human")
+    assert event_of({"started_at": started}).verdict == "human", "no trap where the playbook sets none"
+
+
+def test_the_same_answers_count_again_from_who_was_too_fast_at_first() -> None:
+    fast = event_of({"started_at": f"{NOW}000", "note": "x"}, rules=RULES)
+    slow = event_of({"started_at": f"{NOW - 60}000", "note": "x"}, rules=RULES)
+
+    assert fast.event_id != slow.event_id == event_of({"started_at": "", "note": "x"}, rules=RULES).event_id
+
+
+def test_the_page_is_what_the_form_says_else_the_referrer() -> None:
+    form = form_of({"email": "m@example.com", "page_url": "https://www.example.com/demo"})
+    for said, headers in ((form, {"referer": "https://www.example.com/"}), (form, {})):
+        event = form_event(said, intake="public", received_at=NOW, headers=headers)
+        assert event.context["page"] == {"url": "https://www.example.com/demo"}
+    assert "page" not in event_of({}).context
+
+
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=6))
 def test_any_fields_survive_both_html_encodings_alike(pairs: list[tuple[str, str]]) -> None:
     simple = [
@@ -219,9 +425,7 @@ def test_any_fields_survive_both_html_encodings_alike(pairs: list[tuple[str, str
     urlencoded = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in simple).encode() or b"="
     as_parts = multipart(*((f'name="{name}"', value) for name, value in simple))
 
-    assert read_form("demo", urlencoded, URLENCODED) == read_form(
-        "demo", as_parts, "multipart/form-data; boundary=b0undary"
-    )
+    assert read(urlencoded, URLENCODED) == read(as_parts, MULTIPART)
 
 
 @given(
@@ -229,5 +433,5 @@ def test_any_fields_survive_both_html_encodings_alike(pairs: list[tuple[str, str
 )
 def test_any_bytes_are_a_form_or_refused(data: bytes, content_type: str) -> None:
     with suppress(InvalidInputError):
-        event = form_event(read_form("demo", data, content_type), intake="public", received_at=NOW, headers={})
+        event = form_event(read(data, content_type), intake="public", received_at=NOW, headers={})
         assert event.email or event.anonymous_id or event.user_id

@@ -169,6 +169,15 @@ def test_a_bad_look_up_is_refused(body, aws: Aws, context: Context):
     assert ask("/v1/leads/lookup", context, method="POST", body=body)[0] == 400
 
 
+@pytest.mark.parametrize("body", ["a", "\u00e9", "/w==", ""])
+def test_a_look_up_that_cannot_be_decoded_is_refused(body, aws: Aws, context: Context):
+    request = sample("http_leads") | {"rawPath": "/v1/leads/lookup", "body": body, "isBase64Encoded": True}
+    request["requestContext"] = {"http": {"method": "POST", "path": "/v1/leads/lookup"}}
+    request["headers"] = {"authorization": f"Bearer {mint_key('admin', 'test', SIGNING_SECRET)}"}
+    answer = handler(request, context)
+    assert (answer["statusCode"], "body: must be JSON" in answer["body"]) == (400, True)
+
+
 def test_nobody_is_404(aws: Aws, context: Context):
     assert ask("/v1/leads/nobody", context, lead_id="nobody")[0] == 404
 
@@ -180,6 +189,24 @@ def test_the_past_looks_like_the_past_in_the_ranking_and_among_recent_events(aws
     _, page = ask("/v1/leads", context, as_of=then)
     assert [lead["score"]["total"] for lead in page["leads"]] == [one["score"]["total"]]
     assert [each["name"] for each in one["recent"]] == ["Page Viewed"]
+
+
+def test_what_others_did_on_a_shared_device_is_not_among_a_leads_events(aws: Aws, context: Context):
+    kiosk = {"anonymous_id": "kiosk"}
+    story = [
+        event("1", "Identified", NOW - 9 * HOUR, user_id="ann", **kiosk),
+        event("2", "Secret Of Ann", NOW - 8 * HOUR, **kiosk),
+        event("3", "Identified", NOW - 7 * HOUR, user_id="bob", **kiosk),
+        event("4", "Secret Of Bob", NOW - 6 * HOUR, **kiosk),
+    ]
+    for _ in range(2):
+        score(records(("m1", message(*story))), context)
+    found = {}
+    for user in ("ann", "bob"):
+        lead_id = home("user", user, IDENTITY_SECRET)
+        _, one = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id)
+        found[user] = [each["name"] for each in one["recent"]]
+    assert found == {"ann": ["Secret Of Ann", "Identified"], "bob": ["Secret Of Bob", "Identified"]}
 
 
 @pytest.mark.parametrize("odd", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:59"])

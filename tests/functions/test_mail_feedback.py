@@ -155,7 +155,7 @@ def test_a_notification_without_tags_finds_the_mail_by_its_message_id(sent: Aws,
 
 def test_a_confirmation_mail_is_found_too(aws: Aws, context: Context):
     ref = confirmation_ref(LEAD_ID, ADDRESS, 1)
-    sends.claim_confirmation(ref, at=NOW, address=Address(ADDRESS), playbook="p")
+    sends.claim_confirmation(ref, at=NOW, addresses=(Address(ADDRESS),), playbook="p")
     sends.settle(ref, "sent", message_id=message_id(sample("ses_event_send")))
     handler(sample("ses_notification_bounce"), context)
     assert state(aws) == "bounced"

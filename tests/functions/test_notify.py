@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from functions.notify import slack_channel
-from functions.notify.handler import handler
+from functions.notify.handler import hear
 from functions.sales.moves import make_move
 from functions.sla_sweep.handler import sweep
 from shared.aws import deliveries, handoffs, secret_values, slack
@@ -49,6 +49,11 @@ def created(aws: Aws, context: Context) -> dict[str, Any]:
     """A handoff, and the change that announces it as the bus delivers it."""
     handed_off(context)
     return envelope(aws, "HandoffCreated")
+
+
+def handler(event: dict[str, Any], context: Context) -> None:
+    """Deliver one change; the same context is the same message of the queue."""
+    hear(event, attempt=context.aws_request_id)
 
 
 def use_secret(monkeypatch: pytest.MonkeyPatch, **said: str) -> None:

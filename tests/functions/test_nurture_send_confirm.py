@@ -4,7 +4,7 @@ import pytest
 
 from functions.nurture_send.handler import handler
 from shared import links
-from shared.aws import addresses
+from shared.aws import addresses, sends
 from shared.instants import DAY, HOUR
 from shared.mailing import SendRef
 from tests.conftest import SIGNING_SECRET, Aws, Context
@@ -110,3 +110,47 @@ def test_a_confirmation_ses_would_not_take_now_is_asked_again(aws: Aws, context:
     deliver(context, confirm_order())
     assert len(mails()) == 1
     assert len(addresses.get_address(ADDRESS).confirmations) == 1
+
+
+NAMES = ("ada+1@example.com", "ada+2@example.com", "Ada+3@example.com", "ada@example.com", "ada+@example.com")
+
+
+def test_a_mailbox_with_many_names_is_asked_once_a_day_and_three_times_ever(aws: Aws, context: Context):
+    leads = [f"{letter * 16}" for letter in "bcdef"]
+    for lead_id, email in zip(leads, NAMES, strict=True):
+        keep(a_lead(lead_id, email=email, email_proven=False, proven={}))
+    for day in range(6):
+        deliver(context, *(confirm_order(NOW + day * DAY + number, each) for number, each in enumerate(leads)))
+        assert len(mails()) == min(day + 1, 3)
+
+
+def test_a_claim_ses_gave_back_is_given_back_on_the_mailbox_too(aws: Aws, context: Context, monkeypatch):
+    keep(a_lead(email="ada+1@example.com", email_proven=False, proven={}))
+    with monkeypatch.context() as patch:
+        fail_ses(patch, "Throttling")
+        handler(batch(confirm_order()), context)
+    assert addresses.get_address(ADDRESS).confirmations == ()
+    deliver(context, confirm_order(), confirm_order())
+    assert len(mails()) == len(addresses.get_address(ADDRESS).confirmations) == 1
+
+
+def test_two_names_of_a_mailbox_at_once_get_one_mail(aws: Aws, context: Context, monkeypatch):
+    keep(a_lead(email="ada+1@example.com", email_proven=False, proven={}))
+    keep(a_lead(OTHER, email="ada+2@example.com", email_proven=False, proven={}))
+    claim, raced = sends.claim_confirmation, []
+
+    def late(*args, **said):
+        if not raced:
+            raced.append(True)
+            deliver(context, confirm_order(NOW, OTHER))
+        return claim(*args, **said)
+
+    monkeypatch.setattr(sends, "claim_confirmation", late)
+    deliver(context, confirm_order())
+    assert [mail["to"] for mail in mails()] == ["ada+2@example.com"]
+
+
+def test_an_order_that_comes_back_days_later_asks_no_more_than_it_would_have(aws: Aws, context: Context):
+    unproven_lead()
+    deliver(context, confirm_order(NOW + 5 * DAY), confirm_order(NOW), confirm_order(NOW + 5 * DAY + HOUR))
+    assert len(mails()) == 1

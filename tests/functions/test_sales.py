@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 import pytest
 
 from functions.sales import handler as module
+from functions.sales.api import RefusedError, read_path
 from functions.sales.handler import handler
 from functions.sales.moves import make_move
 from shared import table
 from shared.aws import addresses, handoffs
-from shared.errors import DeliveryError
 from shared.instants import HOUR, instant_text
 from shared.keys import KeyKind, mint_key
 from shared.rules.handoff import Move
@@ -145,6 +145,50 @@ def test_an_accepted_lead_is_won_or_lost(action: str, paused: set[str], aws: Aws
     assert addresses.get_address(ADDRESS).paused_by == paused
 
 
+def test_a_program_passes_on_puts_off_and_converts(aws: Aws, context: Context):
+    owner = handed_off(context).owner
+    to = next(person.id for person in handoff_policy(module.playbooks.current()).owners if person.id != owner)
+    for action, said, detail_type in (
+        ("reassign", {"to": to}, "HandoffReassigned"),
+        ("snooze", {"until": "2026-01-06T10:00:00+01:00"}, "HandoffSnoozed"),
+        ("accept", {}, "HandoffAccepted"),
+        ("convert", {"opportunity": "006-1"}, "HandoffConverted"),
+    ):
+        answer = handler(call(action, **said), context)
+        assert answer["statusCode"] == 200, answer["body"]
+        assert handler(call(action, **said), context)["statusCode"] == 200
+        assert len(changes(aws, detail_type)) == 1
+    shown = json.loads(answer["body"])
+    assert (shown["owner"], shown["opportunity"], shown["state"]) == (to, "006-1", "accepted")
+    assert shown["handovers"][0]["owner"] == owner
+    assert shown["snoozed_for"] == current().snoozed_for == 24 * HOUR + 20 * 60
+
+
+@pytest.mark.parametrize(
+    ("action", "said", "field"),
+    [
+        ("reassign", {}, "to"),
+        ("reassign", {"to": "olaf_who_left"}, "to"),
+        ("snooze", {}, "until"),
+        ("snooze", {"until": "2026-01-05T10:00:00"}, "until"),
+        ("snooze", {"until": "2026-01-05T08:00:00Z"}, "until"),
+        ("snooze", {"until": "2027-01-05T08:00:00Z"}, "until"),
+        ("convert", {}, "opportunity"),
+        ("convert", {"opportunity": "Anna Svensson"}, "opportunity"),
+        ("accept", {"by": "ripen"}, "by"),
+    ],
+)
+def test_what_a_move_says_wrongly_is_named(action: str, said: dict, field: str, aws: Aws, context: Context):
+    handed_off(context)
+    if action == "convert":
+        handler(call("accept"), context)
+    before = current()
+    answer = handler(call(action, **said), context)
+    assert status(answer) == (400, "invalid")
+    assert json.loads(answer["body"])["message"].startswith(f"{field}:")
+    assert current() == before
+
+
 # Two at once
 
 
@@ -230,6 +274,12 @@ def test_what_does_not_exist_is_404(path: str, field: str, context: Context, aws
     assert field in json.loads(answer["body"])["message"]
 
 
+@pytest.mark.parametrize("lead_id", ["nobody", "a" * 2_100, "a" * 17, "A" * 16, "a" * 15 + "%", "a" * 16 + "\n"])
+def test_what_is_no_lead_id_asks_the_table_nothing(lead_id: str):
+    with pytest.raises(RefusedError, match="there is no such handoff"):
+        read_path(f"/v1/handoffs/{lead_id}/1/accept")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -306,11 +356,14 @@ def test_who_pressed_too_late_is_told_alone(aws: Aws, context: Context, tmp_path
     assert "accepted by Jonas Weber on Mon 5 Jan 2026 09:40 CET" in told["text"]
 
 
-def test_a_press_that_cannot_be_answered_is_an_error_and_changes_nothing_more(aws: Aws, context: Context):
+def test_a_press_whose_words_slack_does_not_take_is_answered_and_changes_nothing_more(
+    aws: Aws, context: Context, capsys: pytest.CaptureFixture[str]
+):
     handed_off(context)
     handler(press({"action_id": "accept"}, user="U0JONAS"), context)
-    with pytest.raises(DeliveryError):
-        handler(press({"action_id": "accept"}, response_url="http://127.0.0.1:9/closed"), context)
+    answer = handler(press({"action_id": "accept"}, response_url="http://127.0.0.1:9/closed"), context)
+    assert (answer["statusCode"], answer["body"]) == (200, "")
+    assert "SlackAnswersNotTaken" in capsys.readouterr().out
     assert current().decided_by == "jonas"
 
 

@@ -11,10 +11,12 @@ from shared.aws import clients, playbooks, secret_values, timeline
 from shared.aws.leads import read_entry
 from shared.instants import DAY, HOUR
 from shared.lead import Lead
-from shared.table import PK, PLAYBOOK_PK, SK
+from shared.table import CONSENT_PREFIX, PK, PLAYBOOK_PK, SK, address_pk
 from tests.conftest import Aws, Context
 from tests.crashes import Killed, calls_counted, killed_at
 from tests.functions.test_score import NOW, event, message, records
+
+ADDRESS = address_pk("")
 
 pytestmark = pytest.mark.usefixtures("playbook")
 
@@ -48,15 +50,18 @@ def anew(aws):
 
 
 def outcome(aws):
-    """What must be the same however often it was stopped: timelines, and leads but for their count of writes."""
+    """
+    What must be the same however often it was stopped: timelines, leads and addresses but for their count of writes, the
+    trail of consent, and what was announced.
+    """
     timeline, leads, addresses, announced = {}, {}, {}, []
     for item in stood(aws):
         if item[SK].startswith("EVENTS#"):
             timeline[item[PK], item[SK]] = item
         elif item[SK] == "LEAD":
             leads[item[PK]] = {name: value for name, value in item.items() if name != "version"}
-        elif item[SK] == "ADDR":
-            addresses[item[PK]] = {name: value for name, value in item.items() if name != "version"}
+        elif item[PK].startswith(ADDRESS):
+            addresses[item[PK], item[SK]] = {name: value for name, value in item.items() if name != "version"}
         elif not item.get("silent"):
             announced.append((item[PK], item["detail_type"], json.loads(item["detail"]).get("to_band")))
     return timeline, leads, addresses, sorted(announced, key=repr)
@@ -78,7 +83,8 @@ def test_stopping_at_any_call_and_redelivering_the_batch_changes_nothing(aws: Aw
             assert outcome(aws) == truth, (number, after, made[number])
             points += 1
     print(f"score: {points} crash points over {len(made)} AWS calls: {', '.join(made)}")
-    assert points == 2 * len(made) == 14
+    assert sum(sk.startswith(CONSENT_PREFIX) for _, sk in truth[2]) == 2
+    assert points == 2 * len(made) == 20
 
 
 def test_stopping_among_leads_that_are_written_25_a_call_and_redelivering_changes_nothing(aws: Aws, context: Context):
@@ -109,7 +115,10 @@ def test_stopping_among_leads_that_are_written_25_a_call_and_redelivering_change
 
 
 def facts(state):
-    """What may not depend on how messages were batched: timelines, and by person facts, profile, days and consent."""
+    """
+    What may not depend on how messages were batched: timelines, and by person facts, profile, days and consent. In the
+    trail a yes may stand at the time it was said, at the one it was heard, or at both: who reads it shows it once.
+    """
     timeline, leads, addresses, announced = state
     entries = [read_entry({**item, "version": 0}) for item in leads.values()]
     people = {
@@ -119,7 +128,13 @@ def facts(state):
     }
     aliases = len(leads) - len(people)
     qualified = [entry[1] for entry in announced if entry[1] == "LeadQualified"]
-    return timeline, people, aliases, addresses, qualified
+    consent = {key: item for key, item in addresses.items() if not key[1].startswith(CONSENT_PREFIX)}
+    trail = {
+        (pk, sk.rpartition("#")[2], item["said"], item["by"])
+        for (pk, sk), item in addresses.items()
+        if sk.startswith(CONSENT_PREFIX)
+    }
+    return timeline, people, aliases, consent, trail, qualified
 
 
 def test_stopping_at_any_call_and_redelivering_in_other_batches_keeps_every_fact(aws: Aws, context: Context):

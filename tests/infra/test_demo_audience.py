@@ -13,6 +13,7 @@ import pytest
 from segment.analytics.client import Client
 
 from functions.ingest import forms
+from functions.ingest.forms_body import pairs_of
 from infra.local.demo.audience import SEED, Audience, Call, audience
 from infra.local.demo.posting import enqueue, form_fields
 from shared.identity import address_hash, home, identity_text
@@ -76,7 +77,7 @@ def events_of(calls: Iterable[Call], received_at: int) -> Iterator[LeadEvent]:
     client = Client("server_local_key", send=False)
     for call in calls:
         if call.kind == "form":
-            fields = forms.read_form(call.name, encoded(form_fields(call, "public_local_key")), "")
+            fields = forms.read_form(call.name, pairs_of(encoded(form_fields(call, "public_local_key")), ""))
             yield forms.form_event(fields, intake="public", received_at=received_at, headers={})
             continue
         _, message = enqueue(client, call)

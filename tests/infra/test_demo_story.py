@@ -1,5 +1,8 @@
 """What the demo reads off Slack and mails is what the functions write there."""
 
+import csv
+import re
+from collections import Counter
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -8,10 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.local.demo import new_playbook, story, tables
+from cli.import_columns import columns_of
+from functions.ingest.access import UnauthorizedError
+from functions.ingest.webhook import checked_id
+from infra.local.demo import anybody, new_playbook, story, tables
 from infra.local.errors import LocalError
 from shared.instants import DAY, parse_instant
+from shared.keys import webhook_secret
 from shared.mailing import SendRef, confirmation_ref
+from shared.messages.handoff_facts import run_of
 from shared.messages.slack_message import SlackMessage, breach_message, handoff_message, warning_message
 from shared.playbook import compile_playbook
 from tests.messages.test_handoff_messages import facts, lead
@@ -46,12 +54,12 @@ def test_an_alert_is_read_as_sales_reads_it() -> None:
 
 
 def test_only_an_escalation_is_a_broken_promise() -> None:
-    row = story.breach_row(posted(breach_message(facts(), "contact")))
+    row = story.breach_row(posted(breach_message(facts(), run_of(facts(), "contact"), facts().manager)))
     assert row is not None
     who, clock, due, owner, manager = row
     assert (who, clock, owner, manager) == ("Anna Svensson, Nordwind", "Contact", "Maria Lindqvist", "Helena Novak")
     assert due.startswith("Mon 5 Jan 2026 10:30")
-    assert story.breach_row(posted(warning_message(facts(), "contact"))) is None
+    assert story.breach_row(posted(warning_message(facts(), run_of(facts(), "contact")))) is None
     assert story.breach_row(posted(handoff_message(facts()))) is None
 
 
@@ -118,3 +126,30 @@ def test_a_history_says_what_was_told_to_nobody() -> None:
     }
     shown = [line.split() for line in printed(tables.history_table([{**change, "silent": True}], "")).splitlines()]
     assert any({"2026-01-05", "RuleTriggered", "return_visit", "no"} <= set(words) for words in shown)
+
+
+def test_a_message_that_hands_a_lead_over_names_it() -> None:
+    assert anybody.lead_told_of(posted(handoff_message(facts()))) == facts().lead_id
+    assert anybody.lead_told_of({"blocks": [{"type": "section", "block_id": "warned#x"}], "ts": "1"}) is None
+    assert anybody.lead_told_of({"text": "Erased", "ts": "1"}) is None
+
+
+def test_the_webhook_is_signed_as_the_intake_checks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.aws.secret_values.signing_secret", lambda: "signing")
+    headers = anybody.signed_headers(b"{}", name="demo-x", sent_at=MONDAY, secret=webhook_secret("local", "signing"))
+    assert checked_id(headers, anybody.LABEL, b"{}", now=MONDAY) == "demo-x"
+    with pytest.raises(UnauthorizedError):
+        checked_id(headers, anybody.LABEL, b"[]", now=MONDAY)
+
+
+def test_of_the_customers_every_column_but_the_notes_is_understood(tmp_path: Path) -> None:
+    header, *rows = csv.reader(anybody.customers_file(tmp_path, MONDAY).read_text(encoding="utf-8").splitlines())
+    assert [column.header for column in columns_of(header, {}) if column.field is None] == ["Notes"]
+    assert {len(row) for row in rows} == {len(header)}
+    assert rows[0][header.index("Created at")] == "2025-04-20"
+
+
+def test_what_is_left_of_the_erased_is_shown_beside_what_was() -> None:
+    shown = printed(tables.erased_table((Counter({"LEAD": 2, "EVENTS": 7}), 3), (Counter({"LEAD": 1}), 0), "Ada"))
+    assert re.search(r"events, by the hour\s+│\s+7\s+│\s+0", shown)
+    assert re.search(r"9 and 3\s+│\s+1 and 0", shown)

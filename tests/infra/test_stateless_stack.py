@@ -1,29 +1,33 @@
 """What works: a function for every folder, rights by name, and a place and an alarm for every failure."""
 
+import re
+
 import pytest
 
-from infra.names import function_names
+from infra import stateless_stack
+from infra.names import ROOT, function_names
 from infra.stages import STAGES
 from shared import contracts, table
 from tests.infra.synthesis import DEPLOYED_STAGES, logical_id, synthesis
 
 SCHEDULES = {
     "decay_sweep": "rate(15 minutes)",
+    "digest": "cron(0 6 1 * ? *)",
     "nurture_sweep": "rate(5 minutes)",
     "publish": "rate(5 minutes)",
     "sla_sweep": "rate(1 minute)",
 }
 HEARD = {
     "enroll": {"BandChanged", "LeadQualified", "HandoffAccepted", "HandoffRejected", "ConfirmationRequested"},
-    "handoff": {"LeadQualified", "LeadUnqualified"},
-    "notify": {
-        "HandoffCreated", "HandoffAccepted", "HandoffRejected", "HandoffContacted", "HandoffClosed", "SlaWarned",
-        "SlaBreached",
+    "handoff": {"LeadQualified", "LeadUnqualified", "StageChanged"},
+    "NoticesQueue": {
+        "HandoffCreated", "HandoffAccepted", "HandoffRejected", "HandoffContacted", "HandoffReassigned", "HandoffSnoozed",
+        "HandoffConverted", "HandoffClosed", "SlaWarned", "SlaBreached", "SlaEscalated", "LeadErased",
     },
     "EventsQueue": {"HandoffAccepted", "HandoffRejected", "HandoffContacted", "HandoffClosed"},
 }  # fmt: skip
 ASYNCHRONOUS = {
-    "decay_sweep", "enroll", "handoff", "mail_feedback", "notify", "nurture_sweep", "publish", "sla_sweep"
+    "decay_sweep", "digest", "enroll", "handoff", "mail_feedback", "nurture_sweep", "publish", "sla_sweep"
 }  # fmt: skip
 
 WRITTEN_BY_THE_CDK = {("xray:PutTelemetryRecords", "xray:PutTraceSegments")}
@@ -74,7 +78,7 @@ def test_every_folder_is_a_function_and_every_function_a_folder(stage):
     made = synthesis(stage)
     handlers = {found["Properties"]["Handler"] for found in made.resources("AWS::Lambda::Function").values()}
     assert handlers == {f"functions.{name}.handler.handler" for name in function_names()}
-    assert len(function_names()) == 15
+    assert len(function_names()) == 17
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -127,7 +131,9 @@ def test_every_queue_sets_failures_aside_where_an_alarm_rings(stage):
         else:
             redrive = queue["Properties"]["RedrivePolicy"]
             assert logical_id(redrive["deadLetterTargetArn"]) in rung
-            assert redrive["maxReceiveCount"] == STAGES[stage].receive_count
+            notices = name.startswith("Notices")
+            counts = (STAGES[stage].receive_count, STAGES[stage].notice_receive_count)
+            assert redrive["maxReceiveCount"] == counts[notices]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -203,7 +209,9 @@ def test_queues_are_worked_off_in_batches_that_fail_in_parts(stage):
         ("score", "EventsQueue"): (100, 1),
         ("score", "SettleQueue"): (20, 1),
         ("resettle", "ResettleWorkQueue"): (1, 0),
+        ("erase", "ErasuresQueue"): (1, 0),
         ("nurture_send", "SendsQueue"): (10, 0),
+        ("notify", "NoticesQueue"): (1, 0),
     }
     for (name, _), source in sources.items():
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -289,3 +297,31 @@ def test_queues_and_topics_refuse_plain_text(stage):
         )
     }
     assert guarded == {*made.resources("AWS::SQS::Queue"), *made.resources("AWS::SNS::Topic")}
+
+
+def test_what_an_idle_stage_costs_is_what_the_template_adds_up_to():
+    made = synthesis("prod")
+    said = " ".join(stateless_stack.__doc__.split())
+    month = 30 * 24 * 60
+    polled = [
+        source
+        for source in made.resources("AWS::Lambda::EventSourceMapping").values()
+        if "BisectBatchOnFunctionError" not in source["Properties"]  # reading a stream costs nothing
+    ]
+    every = [
+        int(found[1])
+        for rule in made.resources("AWS::Events::Rule").values()
+        if (found := re.fullmatch(r"rate\((\d+) minutes?\)", rule["Properties"].get("ScheduleExpression", "")))
+    ]
+    receives = 5 * month * 3  # Lambda asks by five long polls of 20 seconds
+    alarms, secrets = len(made.resources("AWS::CloudWatch::Alarm")), len(made.resources("AWS::SecretsManager::Secret"))
+    for text in (
+        f"{alarms} alarms ${alarms * 0.10:.2f}",
+        f"{secrets} secrets ${secrets * 0.40:.2f}",
+        f"{len(polled)} queues ${len(polled) * receives * 0.40 / 1_000_000:.2f} ({receives:,} receives each)",
+        f"{sum(month // minutes for minutes in every):,} sweeps",
+    ):
+        assert text in said
+    *items, most = (float(each) for each in re.findall(r"\$(\d+(?:\.\d\d)?)", said))
+    assert most - 1 <= sum(items) < most
+    assert f"under ${most:.0f} a month" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,21 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.local.companion.block_kit import faults
-from shared.handoff import Clock, Handoff, ScoreLine, ScoreThen
+from shared.handoff import Clock, Handoff, Handover, ScoreLine, ScoreThen
 from shared.instants import HOUR, MINUTE, parse_instant
 from shared.lead import Lead, LeadEvent, Register
-from shared.messages.handoff_facts import HandoffFacts, clean, handoff_facts, points_text
+from shared.messages.handoff_facts import HandoffFacts, clean, handoff_facts, points_text, run_of
 from shared.messages.plain_message import alert_subject, alert_text, breach_subject, breach_text
+from shared.messages.slack_dialog import DIALOGS, dialog, notice
 from shared.messages.slack_message import breach_message, escaped, handoff_message, warning_message
+from shared.rules.calendars import weekly
 from shared.rules.routing import HandoffPolicy, Person, RejectReason, handoff_policy
-from shared.rules.sla import Calendar
 
 AT = parse_instant("2026-01-05T08:30:00Z")
 POLICY = HandoffPolicy(
     channel="#sales-alerts",
     owners=(Person("maria", "Maria Lindqvist", slack="U0MARIA"), Person("jonas", "Jonas <Weber>")),
     manager=Person("helena", "Helena Novak", slack="U0HELENA"),
-    calendar=Calendar("Europe/Stockholm", frozenset(range(5)), 9 * HOUR, 17 * HOUR),
+    calendar=weekly("Europe/Stockholm", range(5), 9 * HOUR, 17 * HOUR),
     promises=(),
     reject_reasons=(RejectReason("not_ready", "Not ready to buy yet"), RejectReason("no_budget", "No budget")),
     suggested_step="Call and offer a demo.",
@@ -95,14 +96,24 @@ def buttons(handoff: Handoff) -> list[str]:
 
 
 def test_only_what_may_still_be_pressed_is_shown():
-    assert buttons(HANDOFF) == ["accept", "contact", "reject"]
-    assert buttons(replace(HANDOFF, state="accepted")) == ["contact", "won", "lost", "reject"]
+    assert buttons(HANDOFF) == ["accept", "contact", "reject", "more"]
+    assert buttons(replace(HANDOFF, state="accepted")) == ["contact", "won", "lost", "reject", "more"]
     assert buttons(replace(HANDOFF, state="rejected")) == []
     assert buttons(replace(HANDOFF, state="closed")) == []
 
 
-def test_a_press_carries_handoff_and_reason():
-    elements = handoff_message(facts()).blocks[-1]["elements"]
+def test_what_is_done_less_often_is_in_a_menu():
+    def choices(handoff: Handoff) -> list[str]:
+        return [option["value"] for option in handoff_message(facts(handoff)).blocks[-1]["elements"][-1]["options"]]
+
+    said = [f"ugiizjmvldgsd5ye#1#{choice}" for choice in ("mail", "meeting", "snooze", "reassign", "convert")]
+    assert choices(HANDOFF) == said[:-1]
+    assert choices(replace(HANDOFF, state="accepted")) == said
+
+
+def test_without_a_bot_a_press_carries_handoff_and_reason():
+    elements = handoff_message(facts(), dialogs=False).blocks[-1]["elements"]
+    assert [element["action_id"] for element in elements] == ["accept", "contact", "reject"]
     assert elements[0]["value"] == "ugiizjmvldgsd5ye#1"
     assert [option["value"] for option in elements[2]["options"]] == [
         "ugiizjmvldgsd5ye#1#not_ready",
@@ -137,12 +148,24 @@ def test_after_the_end_open_clocks_have_ended():
 
 
 def test_a_breach_names_manager_and_owner_and_a_warning_the_owner():
-    breach, warning = breach_message(facts(), "contact"), warning_message(facts(), "contact")
+    breach, warning = (
+        breach_message(facts(), run_of(facts(), "contact"), POLICY.manager),
+        warning_message(facts(), run_of(facts(), "contact")),
+    )
     assert "<@U0HELENA>" in breach.text
     assert "<@U0MARIA>" in breach.text
     assert "<@U0MARIA>" in warning.text
     assert "<@U0HELENA>" not in warning.text
-    assert len({breach.block_id, warning.block_id, breach_message(facts(), "decide").block_id}) == 3
+    assert (
+        len(
+            {
+                breach.block_id,
+                warning.block_id,
+                breach_message(facts(), run_of(facts(), "decide"), POLICY.manager).block_id,
+            }
+        )
+        == 3
+    )
     assert faults(json.loads(json.dumps([*breach.blocks, *warning.blocks]))) == []
 
 
@@ -150,6 +173,83 @@ def test_an_owner_without_slack_is_named():
     shown = facts(replace(HANDOFF, owner="jonas"))
     assert "for Jonas &lt;Weber&gt;" in json.dumps(handoff_message(shown).blocks)
     assert "for left" in json.dumps(handoff_message(facts(replace(HANDOFF, owner="left"))).blocks)
+
+
+def test_the_message_says_what_they_have_of_ours_already():
+    downloads = [event("Asset Downloaded", asset="Buying guide"), event("Asset Downloaded", asset="Buying guide")]
+    opened = event("Asset Downloaded", verdict="machine", asset="Fetched by a machine")
+    mails = {f"awareness#awareness-{number}": AT - number * HOUR for number in range(1, 7)}
+    shown = handoff_facts(HANDOFF, lead(), [*downloads, opened], POLICY, mails)
+    assert [each.split("CET: ")[1] for each in shown.received] == [
+        "Asset Downloaded: Buying guide", "Mail awareness-1", "Mail awareness-2", "Mail awareness-3", "Mail awareness-4",
+    ]  # fmt: skip
+    assert "Has of ours already" in json.dumps(handoff_message(shown).blocks)
+    assert "Mail awareness-1" in alert_text(shown, {}, api_url="https://ripen.example")
+    assert shown.to_json()["received"] == list(shown.received)
+
+
+def test_the_message_says_what_sales_did_so_far():
+    taken = replace(
+        HANDOFF, state="accepted", decided_by="jonas", decided_at=AT, owner="jonas", routed="round robin: Jonas has 2 of 8",
+        handovers=(Handover("maria", AT + MINUTE, "helena"),), snoozed_until=AT + 2 * HOUR, snoozed_by="jonas",
+        contacted_by="jonas", contacted_at=AT, means="mail", opportunity="006-1", converted_by="jonas", note="Back in May",
+        returned_from="no_budget",
+    )  # fmt: skip
+    shown = facts(taken)
+    assert shown.so_far == (
+        "Sales sent this lead back before: No budget",
+        "Maria Lindqvist had it until Mon 5 Jan 2026 09:31 CET",
+        "Put off until Mon 5 Jan 2026 11:30 CET by Jonas <Weber>",
+        "Last contact: mail by Jonas <Weber> on Mon 5 Jan 2026 09:30 CET",
+        "Opportunity 006-1 by Jonas <Weber>",
+        "Note: Back in May",
+    )
+    said = json.dumps(handoff_message(shown).blocks)
+    assert "Whose it is: round robin: Jonas has 2 of 8" in said
+    assert "Jonas &lt;Weber&gt;" in said
+    assert "Back in May" in alert_text(shown, {}, api_url="https://ripen.example")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    said=st.lists(st.text(max_size=6_000), min_size=9, max_size=9),
+    reasons=st.lists(st.tuples(st.text(max_size=120), st.text(max_size=200)), max_size=130),
+    many=st.integers(0, 30),
+)
+def test_whatever_people_say_slack_takes_the_message_and_its_dialogs(said: list[str], reasons: Any, many: int):
+    policy = replace(
+        POLICY,
+        reject_reasons=tuple(RejectReason(f"r{n}", text or "-") for n, (_, text) in enumerate(reasons)),
+        suggested_step=said[0], mql=said[1],
+        owners=tuple(Person(f"p{n}", said[2] or "-") for n in range(many + 1)),
+    )  # fmt: skip
+    handoff = replace(
+        HANDOFF, owner="p0", reason=said[3], note=said[4], routed=said[5], opportunity=said[6], converted_by="p0",
+        score=replace(HANDOFF.score, lines=tuple(ScoreLine(f"r{n}", said[7], n) for n in range(many))),
+        clocks=tuple(Clock(f"clock{n}", AT) for n in range(min(many, 8))),
+        handovers=tuple(Handover("p0", AT, "p0") for _ in range(min(many, 20))),
+    )  # fmt: skip
+    fields = ("first_name", "last_name", "company", "title", "email", "phone", "country")
+    known = lead(**dict.fromkeys(fields, said[8]))
+    events = [event(said[8] or "x", title=said[7]), event("Asset Downloaded", asset=said[6])]
+    for state in ("open", "accepted", "closed"):
+        shown = handoff_facts(replace(handoff, state=state), known, events, policy, {f"t#{said[7]}": AT})
+        for dialogs in (True, False):
+            assert faults(json.loads(json.dumps(handoff_message(shown, dialogs=dialogs).blocks))) == []
+    for kind in DIALOGS:
+        options = [(reason.code, reason.text) for reason in policy.reject_reasons] or [("a", "b")]
+        view = json.loads(json.dumps(dialog(kind, "ugiizjmvldgsd5ye#1", options)))
+        assert faults(view["blocks"], limit=100) == []
+        assert all(len(view[part]["text"]) <= 24 for part in ("title", "submit", "close"))
+        assert faults(json.loads(json.dumps(notice(kind, said[0] or "-")))["blocks"], limit=100) == []
+
+
+def test_of_very_many_reasons_slack_is_shown_what_it_takes():
+    many = replace(POLICY, reject_reasons=tuple(RejectReason(f"r{n}", f"Reason {n}") for n in range(130)))
+    shown = handoff_facts(HANDOFF, lead(), [], many)
+    assert faults(json.loads(json.dumps(handoff_message(shown, dialogs=False).blocks))) == []
+    view = dialog("reject", "ugiizjmvldgsd5ye#1", shown.reject_reasons)
+    assert faults(json.loads(json.dumps(view["blocks"])), limit=100) == []
 
 
 HOSTILE = [
@@ -169,7 +269,11 @@ def test_no_name_is_a_mention_markup_or_too_long(text: str):
     shown = facts(
         replace(HANDOFF, reason=text), hostile, event("Page Viewed", name=text), event(text or "x", title=text)
     )
-    for message in (handoff_message(shown), breach_message(shown, "contact"), warning_message(shown, "contact")):
+    for message in (
+        handoff_message(shown),
+        breach_message(shown, run_of(shown, "contact"), POLICY.manager),
+        warning_message(shown, run_of(shown, "contact")),
+    ):
         assert faults(json.loads(json.dumps(message.blocks))) == []
         for kind, said in [*texts(list(message.blocks)), ("mrkdwn", message.text)]:
             ours = said.replace("<@U0MARIA>", "").replace("<@U0HELENA>", "")
@@ -242,14 +346,16 @@ def test_a_long_meaning_is_cut_and_none_is_not_shown():
     assert len(long.mql) == 300
     assert faults(json.loads(json.dumps(handoff_message(long).blocks))) == []
     none = handoff_facts(HANDOFF, lead(), [], replace(POLICY, mql=""))
-    assert "MQL means" not in json.dumps(handoff_message(none).blocks) + alert_text(none, "https://ripen.example")
+    assert "MQL means" not in json.dumps(handoff_message(none).blocks) + alert_text(
+        none, {}, api_url="https://ripen.example"
+    )
 
 
 def test_a_person_who_was_erased_has_no_name():
     shown = handoff_facts(HANDOFF, None, [], POLICY)
     assert shown.name == "A person who was erased"
     assert faults(json.loads(json.dumps(handoff_message(shown).blocks))) == []
-    assert alert_text(shown, "https://ripen.example")
+    assert alert_text(shown, {}, api_url="https://ripen.example")
 
 
 def test_a_person_without_a_name_goes_by_their_address():
@@ -260,8 +366,10 @@ def test_a_person_without_a_name_goes_by_their_address():
 
 def test_the_mail_says_the_same():
     shown = facts(HANDOFF, lead(), event("Page Viewed", name="Pricing"))
-    text = alert_text(shown, "https://ripen.example")
+    text = alert_text(shown, {"accept": "https://ripen.example/s/accept/1t"}, api_url="https://ripen.example")
     for part in (
+        "Accept: https://ripen.example/s/accept/1t",
+        "answers as Maria Lindqvist",
         "Call now: Anna Svensson, Nordwind",
         "Owner: Maria Lindqvist",
         "a demo was requested",
@@ -273,5 +381,14 @@ def test_the_mail_says_the_same():
         "POST https://ripen.example/v1/handoffs/ugiizjmvldgsd5ye/1/accept",
     ):
         assert part in text
-    assert "Helena Novak: Contact was due by" in breach_text(shown, "contact", "https://ripen.example")
-    assert breach_subject(shown, "contact") == "Overdue (contact): Anna Svensson, Nordwind"
+    breach = breach_text(
+        shown,
+        run_of(shown, "contact"),
+        shown.manager,
+        {"reject": "https://ripen.example/s/reject/1t"},
+        api_url="https://ripen.example",
+    )
+    assert "Helena Novak: Contact was due by" in breach
+    assert "answers as Helena Novak" in breach
+    assert "answers as" not in alert_text(shown, {}, api_url="https://ripen.example")
+    assert breach_subject(shown, run_of(shown, "contact")) == "Overdue (contact): Anna Svensson, Nordwind"

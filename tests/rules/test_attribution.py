@@ -6,10 +6,12 @@ import random
 
 import pytest
 
+from shared.identity import home
 from shared.instants import HOUR, parse_instant
-from shared.lead import Alias, Lead, LeadEvent
+from shared.lead import Alias, Lead, LeadEvent, Naming
+from shared.rules.attribution import Addressed, Name, Workspace, wanted
 from shared.rules.model import scoring_model
-from tests.rules.world import World
+from tests.rules.world import SECRET, World
 
 NOW = parse_instant("2026-11-18T10:00:00Z")
 
@@ -21,7 +23,7 @@ def model(bundle_path):
 
 def said(event_id, name, hours, *, source="server", path=None, **who):
     properties = {} if path is None else {"path": path}
-    return LeadEvent(event_id, name, NOW - hours * HOUR, NOW, source, properties=properties, **who)
+    return LeadEvent(event_id, name, NOW - int(hours * HOUR), NOW, source, properties=properties, **who)
 
 
 SHARED_BROWSER = [
@@ -43,6 +45,82 @@ def test_two_people_on_one_browser_keep_what_each_did_in_every_order(model):
         viewed = {"pricing_page", "product_page"}
         rules = [sorted(viewed & {filing.split(".")[0] for filing in lead.facts}) for lead in (ann, bob)]
         assert rules == [["pricing_page", "product_page"], ["product_page"]], [event.event_id for event in order]
+
+
+LATE_BETWEEN = [
+    said("1", "Identified", 9, user_id="ann", anonymous_id="a"),
+    said("2", "Identified", 7, user_id="bob", anonymous_id="a"),
+    said("3", "Page Viewed", 6, anonymous_id="a", path="/pricing"),
+    said("4", "Identified", 5, user_id="ann", anonymous_id="a"),
+    said("5", "Page Viewed", 4, anonymous_id="a", path="/product/b"),
+    said("6", "Identified", 3, user_id="ann", anonymous_id="a"),
+]
+
+
+def test_somebody_who_turns_up_late_between_two_visits_of_another_takes_only_their_own_time(model):
+    for order in itertools.permutations(LATE_BETWEEN):
+        world = World(model)
+        for event in order:
+            world.apply([event])
+        ann, bob = world.lead("user", "ann"), world.lead("user", "bob")
+        viewed = {"pricing_page", "product_page"}
+        rules = [sorted(viewed & {filing.split(".")[0] for filing in lead.facts}) for lead in (ann, bob)]
+        assert rules == [["product_page"], ["pricing_page"]], [event.event_id for event in order]
+        assert (ann.first_seen, bob.first_seen) == (NOW - 9 * HOUR, NOW - 7 * HOUR)
+
+
+JOINED_BEFORE_SHARED = {
+    "two people who turn out to be one": [
+        *(said(f"s{hours}", "Identified", hours, user_id="smith", anonymous_id="laptop") for hours in (20, 15, 10)),
+        LeadEvent("join", "Aliased", NOW - 9 * HOUR, NOW, "server", user_id="ann", properties={"previous_id": "smith"}),
+    ],
+    "an address that becomes hers": [
+        said("join", "Identified", 25, user_id="ann", email="ann@example.com"),
+        *(
+            said(f"s{hours}", "Identified", hours, email="ann@example.com", anonymous_id="laptop")
+            for hours in (20, 15, 10)
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("joined", JOINED_BEFORE_SHARED)
+def test_what_was_read_of_somebody_is_read_again_once_they_have_another_name(joined, model):
+    """Her timelines are read for the tablet; what she says under the other name matters for the laptop."""
+    batch = [
+        said("1", "Identified", 30, user_id="ann", anonymous_id="tablet"),
+        said("2", "Identified", 29, user_id="bob", anonymous_id="tablet"),
+        *JOINED_BEFORE_SHARED[joined],
+        said("3", "Identified", 8, user_id="bob", anonymous_id="laptop"),
+    ]
+    late = said("4", "Identified", 17, user_id="carl", anonymous_id="laptop")
+    view = said("5", "Page Viewed", 14, anonymous_id="laptop", path="/pricing")
+    claims = []
+    for batches in ([batch, [late], [view]], [*([event] for event in batch), [late], [view]]):
+        world = World(model)
+        for each in batches:
+            world.apply(each)
+        ann, carl = world.lead("user", "ann"), world.lead("user", "carl")
+        saw = [any(filing.startswith("pricing_page") for filing in lead.facts) for lead in (ann, carl)]
+        assert saw == [True, False]
+        claims.append(world.homes[home("anon", "laptop", SECRET)].claims)
+    assert claims[0] == claims[1]
+    assert len(claims[0]) == 5
+
+
+def test_what_a_device_of_eight_people_did_before_the_oldest_of_their_claims_is_nobodys(model):
+    people = [said(f"p{n}", "Identified", 20 - n, user_id=f"u{n}", anonymous_id="kiosk") for n in range(10)]
+    early = said("e", "Page Viewed", 30, anonymous_id="kiosk", path="/pricing")
+    late = said("l", "Page Viewed", 10.5, anonymous_id="kiosk", path="/product/a")
+    for order in ([early, late, *people], [*people[::-1], late, early], [*people[5:], early, *people[:5], late]):
+        world = World(model)
+        for event in order:
+            world.apply([event])
+        viewed = {
+            n: sorted(filing.split(".")[0] for filing in world.lead("user", f"u{n}").facts if "_page" in filing)
+            for n in range(10)
+        }
+        assert viewed == {n: ["product_page"] if n == 9 else [] for n in range(10)}
 
 
 ONE_PERSON = [
@@ -146,3 +224,15 @@ def test_a_public_alias_call_joins_no_user(model):
     alias = LeadEvent("2", "Aliased", NOW, NOW, "public", user_id="attacker", properties={"previous_id": "victim"})
     world.apply([alias])
     assert world.lead("user", "victim") != world.lead("user", "attacker")
+
+
+def test_a_device_that_counts_anew_since_its_marker_ended_is_read_again_once():
+    device = Alias("kiosk", "bob", ((5, "bob"),), version=1)
+    bob = Lead("bob", 3, {"anon#k": Naming("kiosk", 1, 5, shared=7)})
+    event = LeadEvent("e1", "Page Viewed", 10, 10, "server", anonymous_id="k")
+    visit = Addressed(event, (Name("anon#k", "kiosk"),), None)
+    workspace = Workspace()
+    workspace.add({"kiosk": device, "bob": bob})
+    assert wanted([visit], workspace) == {"kiosk"}
+    workspace.add({"kiosk": device})
+    assert wanted([visit], workspace) == set()

@@ -6,7 +6,7 @@ import pytest
 
 from shared.instants import DAY
 from shared.mailing import Address, PastSend
-from shared.rules.consent import confirmation_refusal, refusal
+from shared.rules.consent import confirmation_refusal, mailbox_of, refusal
 
 NOW = 1_800_000_000
 
@@ -52,11 +52,15 @@ def asked(*days_ago: int) -> Address:
     return address(confirmations=tuple(PastSend(NOW - each, "s") for each in days_ago))
 
 
+def refused(asked_at: Address, mailbox: Address | None = None) -> str | None:
+    return confirmation_refusal(asked_at, asked_at if mailbox is None else mailbox, NOW)
+
+
 def test_an_unproven_address_may_be_asked_once_a_day_and_three_times_ever():
-    assert confirmation_refusal(asked(), NOW) is None
-    assert confirmation_refusal(asked(DAY - 1), NOW) == "asked less than a day ago"
-    assert confirmation_refusal(asked(DAY), NOW) is None
-    assert confirmation_refusal(asked(900 * DAY, 800 * DAY, 700 * DAY), NOW) == "asked three times"
+    assert refused(asked()) is None
+    assert refused(asked(DAY - 1)) == "asked less than a day ago"
+    assert refused(asked(DAY)) is None
+    assert refused(asked(900 * DAY, 800 * DAY, 700 * DAY)) == "asked three times"
 
 
 @pytest.mark.parametrize(
@@ -69,4 +73,32 @@ def test_an_unproven_address_may_be_asked_once_a_day_and_three_times_ever():
     ],
 )
 def test_who_said_no_or_yes_is_not_asked(known, why):
-    assert confirmation_refusal(address(**known), NOW) == why
+    assert refused(address(**known)) == why
+
+
+def test_another_name_of_a_mailbox_counts_what_the_mailbox_got():
+    assert refused(asked(), asked(DAY - 1)) == "asked less than a day ago"
+    assert refused(asked(DAY - 1), asked()) == "asked less than a day ago"
+    assert refused(asked(), asked(9 * DAY, 8 * DAY, 7 * DAY)) == "asked three times"
+    assert refused(asked(9 * DAY, 8 * DAY, 7 * DAY), asked()) == "asked three times"
+    assert refused(asked(), address(stopped_at=1)) == "stopped"
+    assert refused(asked(), address(suppressed="bounced")) == "suppressed"
+    assert refused(asked(), address(proven_at=1, opted_in_at=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("email", "mailbox"),
+    [
+        ("Ada@Example.com", "ada@example.com"),
+        ("ada+a@example.com", "ada@example.com"),
+        ("ada+a+b@example.com", "ada@example.com"),
+        ("a.d.a@example.com", "a.d.a@example.com"),
+        ("a.d.a+x@gmail.com", "ada@gmail.com"),
+        ("a.da@googlemail.com", "ada@gmail.com"),
+        ("+x@example.com", "+x@example.com"),
+        ("...@gmail.com", "...@gmail.com"),
+        ("ada@gmail.com.evil.example", "ada@gmail.com.evil.example"),
+    ],
+)
+def test_a_mailbox_has_one_name_for_counting(email, mailbox):
+    assert mailbox_of(email) == mailbox

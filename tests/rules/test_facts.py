@@ -193,8 +193,8 @@ def test_facts_of_rules_that_are_gone_are_left_behind_by_a_union():
 
 
 def test_an_identity_is_named_from_its_first_time_to_its_last_and_stays_shared():
-    one, other = {"anon#a": Naming("h", 5, 6)}, {"anon#a": Naming("h", 2, 9, shared=True)}
-    assert joined_identities(one, other) == joined_identities(other, one) == {"anon#a": Naming("h", 2, 9, shared=True)}
+    one, other = {"anon#a": Naming("h", 5, 6)}, {"anon#a": Naming("h", 2, 9, shared=3)}
+    assert joined_identities(one, other) == joined_identities(other, one) == {"anon#a": Naming("h", 2, 9, shared=3)}
 
 
 def test_filing_again_leaves_out_what_turned_out_to_be_others():
@@ -239,7 +239,7 @@ def test_by_another_playbook_the_profile_is_read_again_and_what_no_path_fills_st
     lead = replace(lead_of([event, sold], PLAIN), filed="old")
     silent = replace(PLAIN, profile={}, filed="new")
     again = refiled(lead, [event], frozenset(), silent)
-    assert set(again.profile) == {"email", "address", "sales"}
+    assert set(again.profile) == {"email", "address", "sales", "closed"}
     assert set(refiled(replace(lead, filed="new"), [event], frozenset(), silent).profile) == {*again.profile, "role"}
 
 

@@ -3,11 +3,12 @@
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.instants import DAY
-from shared.lead import Adjustment, Fact, Lead
+from shared.lead import Adjustment, Fact, Lead, Settled
 from shared.rules import horizon
 from shared.rules.horizon import next_change_at, raw_watch, settling_watch
 from shared.rules.model import Exclusion, FitRule
@@ -27,6 +28,14 @@ from tests.rules.models import (
     watched,
 )
 
+_LISTENING = a_model(
+    *(a_rule("a", 1), a_rule("b", 1), a_rule("c", 1), a_rule("d", 1, "missing", within=5)),
+    mql={"any": [{"score_at_least": 40_000}, {"rule": "a"}]},
+    priority={"all": [{"score_at_least": 90_000}, {"rule": "b"}]},
+    exclusions=(Exclusion("x", "x", {}, "c"), Exclusion("y", "y", {"role": ["z"]})),
+    triggers=frozenset({"a", "d"}),
+)
+
 LOOKED = 150
 """Seconds of which the oracle looks at every one; half-lives, windows and expiries are shorter."""
 
@@ -37,7 +46,7 @@ def test_agrees_with_looking_at_every_second(model, events, settling, quiet):
     with short_days():
         lead = lead_of(events, model)
         now = newest_of(events) + quiet
-        watch = settling_watch(model) if settling else raw_watch(model)
+        watch = settling_watch(model, lead.settled) if settling else raw_watch(model)
         first = watched(lead, model, now, watch)
         seconds = range(now + 1, now + LOOKED)
         truth = next((at for at in seconds if watched(lead, model, at, watch) != first), None)
@@ -51,7 +60,7 @@ def test_agrees_with_looking_at_every_second(model, events, settling, quiet):
 def test_nothing_differs_before_it_and_something_does_at_it(model, events, settling, quiet, seed):
     lead = lead_of(events, model)
     now = newest_of(events) + quiet
-    watch = settling_watch(model) if settling else raw_watch(model)
+    watch = settling_watch(model, lead.settled) if settling else raw_watch(model)
     first = watched(lead, model, now, watch)
     found = next_change_at(lead, model, now, watch)
     last = now + 4000 * DAY if found is None else found - 1
@@ -69,7 +78,7 @@ def test_nothing_differs_before_it_and_something_does_at_it(model, events, settl
 def test_who_looks_no_further_than_an_instant_finds_what_lies_before_it_and_nothing_else(model, events, ahead):
     lead = lead_of(events, model)
     now = newest_of(events)
-    watch = settling_watch(model)
+    watch = settling_watch(model, lead.settled)
     found = next_change_at(lead, model, now, watch)
     for until in (now + ahead, *(() if found is None else (found, found + 1))):
         expected = found if found is not None and found < until else None
@@ -129,20 +138,35 @@ def test_a_change_at_this_very_second_is_no_later_change():
     assert next_change_at(held, model, START + 201, raw_watch(model), until=START + 201) is None
 
 
-def test_what_is_watched_is_every_threshold_its_lower_twin_and_every_rule_listened_to():
-    rules = a_rule("a", 1), a_rule("b", 1), a_rule("c", 1), a_rule("d", 1, "missing", within=5)
-    model = a_model(
-        *rules,
-        mql={"any": [{"score_at_least": 40_000}, {"rule": "a"}]},
-        priority={"all": [{"score_at_least": 90_000}, {"rule": "b"}]},
-        exclusions=(Exclusion("x", "x", {}, "c"), Exclusion("y", "y", {"role": ["z"]})),
-        triggers=frozenset({"a", "d"}),
-    )
-    raw, settling = raw_watch(model), settling_watch(model)
+def test_what_anybody_may_ask_about_is_every_threshold_and_every_rule_listened_to():
+    raw = raw_watch(_LISTENING)
     assert (raw.thresholds, raw.rules, raw.causes) == ((25_000, 40_000, 60_000, 90_000), {"a", "b", "c"}, frozenset())
-    assert settling.thresholds == (20_000, 25_000, 35_000, 40_000, 55_000, 60_000, 85_000, 90_000)
-    assert (settling.rules, settling.causes) == (raw.rules, {"d"})
-    assert next_change_at(Lead("l"), model, START) is None
+    assert next_change_at(Lead("l"), _LISTENING, START) is None
+
+
+@pytest.mark.parametrize(
+    ("band", "qualified", "watched_for"),
+    [
+        (None, False, (25_000, 40_000, 60_000)),
+        ("early", False, (25_000, 40_000, 60_000)),
+        ("engaged", False, (20_000, 40_000, 60_000)),
+        ("engaged", True, (20_000, 35_000, 60_000)),
+        ("sales_ready", True, (35_000, 55_000)),
+    ],
+)
+def test_settling_watches_what_moves_a_lead_that_stands_there_and_nothing_else(band, qualified, watched_for):
+    watch = settling_watch(_LISTENING, Settled(band=band, qualified=qualified))
+    assert watch.thresholds == watched_for
+    assert (watch.rules, watch.causes) == ({"a", "c"}, {"d"})
+
+
+def test_settling_watches_raw_bands_where_mql_asks_for_one_and_what_brings_back_whom_sales_sent_back():
+    named = replace(_LISTENING, mql={"all": [{"rule": "a"}, {"band": ["engaged"]}]})
+    assert settling_watch(named, Settled(band="sales_ready", qualified=True)).thresholds == (25_000, 55_000, 60_000)
+    wanted = replace(_LISTENING, comes_back={"budget": {"all": [{"score_at_least": 70_000}, {"rule": "b"}]}})
+    assert settling_watch(wanted, Settled(band="early"), "won").thresholds == (25_000, 40_000, 60_000)
+    back = settling_watch(wanted, Settled(band="early"), "rejected")
+    assert (back.thresholds, back.rules) == ((25_000, 40_000, 60_000, 70_000), {"a", "b", "c"})
 
 
 def test_gains_and_losses_that_cancel_on_a_threshold_do_not_take_for_ever(monkeypatch):

@@ -211,7 +211,10 @@ def test_what_could_break_out_of_a_header_is_not_mailable(address):
 
 
 def test_a_confirmation_needs_an_address_and_leave_to_ask():
-    assert decide_confirmation(lead(), Address("1.abc"), NOW) is None
-    assert decide_confirmation(lead(), None, NOW) == "no address that can be mailed"
-    assert decide_confirmation(lead(email="nobody"), Address("1.abc"), NOW) == "no address that can be mailed"
-    assert decide_confirmation(lead(), ADDRESS, NOW) == "already proven and opted in"
+    assert decide_confirmation(lead(), Address("1.abc"), Address("1.abc"), NOW) is None
+    assert decide_confirmation(lead(), None, None, NOW) == "no address that can be mailed"
+    assert (
+        decide_confirmation(lead(email="nobody"), Address("1.abc"), Address("1.abc"), NOW)
+        == "no address that can be mailed"
+    )
+    assert decide_confirmation(lead(), ADDRESS, ADDRESS, NOW) == "already proven and opted in"

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ from shared.rules.horizon import settling_watch
 from shared.rules.model import BANDS, Exclusion, FitRule
 from shared.rules.publishing import under_both
 from shared.rules.qualification import holds
-from shared.rules.settling import _returns_at, _turned_down, is_fresh, settle, settled_band
+from shared.rules.scoring import evaluate
+from shared.rules.settling import _returns_at, _turned_down, is_fresh, kept_from_sales, outcome_of, settle, settled_band
 from tests.rules.models import (
     START,
     a_model,
@@ -68,9 +70,10 @@ def test_a_settled_lead_stays_as_it_is_until_it_is_due(model, events, quiet, see
             settlement = settle(lead, model, at, **QUIET)
             assert (at, settlement.lead, settlement.announcements) == (at, lead, ())
         if due is not None:
-            watch = settling_watch(model)
-            outcome = lead.value("sales") or {}
-            back = outcome.get("outcome") == "rejected" and due == _returns_at(lead, model)
+            outcome = outcome_of(lead)
+            said = None if outcome is None else outcome.value["outcome"]
+            watch = settling_watch(model, lead.settled, said)
+            back = said == "rejected" and due == _returns_at(lead, model)
             assert back or watched(lead, model, due, watch) != watched(lead, model, last, watch)
             after = settle(lead, model, due, swept=True, **QUIET).lead
             assert after.due_at is None or after.due_at > due
@@ -93,9 +96,8 @@ def test_in_silence_nothing_is_said_aloud_and_the_next_own_event_says_what_still
         assert (told["BandChanged"]["from_band"], told["BandChanged"]["to_band"]) == (held.announced_band, held.band)
     untold = held.announced_qualification != held.qualification
     assert ("LeadQualified" in told) == (held.qualified and untold)
-    outcome = (lead.value("sales") or {}).get("outcome")
-    by_sales = _turned_down(lead, model, max(now, held.at), outcome)
-    assert ("LeadUnqualified" in told) == (held.lapse_unsaid and not by_sales)
+    by_sales = _turned_down(lead, spoken.evaluation, model, max(now, held.at))
+    assert ("LeadUnqualified" in told) == (held.lapse_unsaid and by_sales is None)
     assert "RuleTriggered" not in told
     assert (
         settle(spoken.lead, model, now + 1, **FRESH).announcements
@@ -594,3 +596,67 @@ def test_who_came_back_after_a_rejection_is_recycled_in_silence_when_only_the_pl
     _, second = under_both(lead, old, new, START + 60, lambda each: each)
     assert second.lead.settled.stage == "recycled"
     assert aloud(second) == []
+
+
+SENT_BACK = [did("demo", START), did("demo", START, 1), sales("Lead Rejected", START + 9, reason_code="timing")]
+BACK = START + 9 + 3 * DAY
+
+
+def kept_from(model, at, *more):
+    lead = after(*SENT_BACK, *more, model=model)
+    return kept_from_sales(lead, evaluate(lead, model, at), model, at)
+
+
+def test_whom_sales_never_wants_again_does_not_come_back_whatever_they_do():
+    model = replace(MODEL, never=frozenset({"timing"}))
+    assert kept_from(model, BACK, did("demo", BACK - 1, 2)) == "sales never wants it again: timing"
+    settled = settle(after(*SENT_BACK, did("demo", BACK - 1, 2), model=model), model, BACK + 400 * DAY, **FRESH)
+    assert not settled.lead.settled.qualified
+
+
+def test_a_condition_for_coming_back_must_hold_once_the_lead_has_cooled_down():
+    cooled = replace(MODEL, cool_downs={"timing": 3 * DAY})
+    by_rule = replace(cooled, comes_back={"timing": {"rule": "demo"}})
+    assert kept_from(by_rule, BACK - 1, did("demo", START + 10, 2)) == "cools down until 2024-10-07T00:00:09Z: timing"
+    assert kept_from(by_rule, BACK) == "did nothing since sales sent it back: timing"
+    unmet = "does not meet yet what brings it back: timing"
+    assert kept_from(by_rule, BACK, did("view", START + 10)) == unmet  # the demo it asked for before counts no more
+    assert kept_from(by_rule, BACK, did("demo", START + 10, 2)) is None
+    by_score = replace(cooled, comes_back={"timing": {"score_at_least": 100_000}})
+    assert kept_from(by_score, BACK, did("view", START + 10)) == unmet
+    high = replace(cooled, comes_back={"timing": {"score_at_least": 50_000}})
+    assert kept_from(high, BACK) == "did nothing since sales sent it back: timing"
+    assert kept_from(high, BACK, did("view", START + 10)) is None
+
+
+def test_a_lead_that_came_back_is_not_sent_away_again_by_the_condition():
+    model = replace(
+        MODEL, cool_downs={"timing": 3 * DAY}, comes_back={"timing": {"score_at_least": 80_000}}, hysteresis=30_000
+    )
+    lead = settle(after(*SENT_BACK, model=model), model, START + 9, **FRESH).lead
+    back = settle(applied(lead, did("demo", BACK, 2), model), model, BACK, **FRESH).lead
+    assert back.settled.qualified
+    later = settle(back, model, START + 10 * DAY + 1, **QUIET)  # two of the demos have expired
+    assert (later.evaluation.total, later.lead.settled.qualified) == (40_000, True)
+
+
+CLOSED = [(name, False) for name in ("won", "customer", "disqualified", "lost")]
+
+
+@pytest.mark.parametrize(("outcome", "goes"), [*CLOSED, ("accepted", True), ("contacted", True), (None, True)], ids=str)
+def test_whom_sales_is_done_with_is_not_given_to_it_again(outcome, goes):
+    lead = after(did("demo", START), did("demo", START, 1))
+    if outcome is not None:
+        said = {"outcome": outcome, "reason": None}
+        lead = replace(lead, profile={**lead.profile, "sales": Register(said, START + 5, "k", True)})
+        closed = {**lead.profile, "closed": Register(said, START + 5, "k", True)}
+        lead = replace(lead, profile=closed if outcome in ("customer", "disqualified") else lead.profile)
+    why = kept_from_sales(lead, evaluate(lead, MODEL, START + 9), MODEL, START + 9)
+    assert why == (None if goes else f"sales closed it: {outcome}")
+
+
+def test_who_is_excluded_or_blocked_is_not_given_to_sales_and_the_reason_says_so():
+    for effect in ("block", "zero"):
+        model = replace(MODEL, exclusions=(Exclusion("s", "students", {"role": ["student"]}, None, effect),))
+        lead = after(did("demo", START, traits={"role": "student"}), did("demo", START, 1), model=model)
+        assert kept_from_sales(lead, evaluate(lead, model, START), model, START) == "excluded: students"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.identity import address_hash, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, wanted
+from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, untold, wanted
 from shared.rules.facts import refiled
 from shared.rules.people import named
 
@@ -35,6 +35,11 @@ class World:
         for each in sorted(every, key=lambda one: (one.event.occurred_at, one.event.event_id)):
             while missing := wanted([each], workspace):
                 workspace.add({place: self.homes.get(place) for place in missing})
+            for lead_id in untold(each, workspace):
+                lead = workspace.lead_at(lead_id)
+                workspace.told[lead_id] = [
+                    addressed(event) for place in lead.homes for event in self.timelines.get(place, {}).values()
+                ]
             attribute(each, workspace, self.model)
         for group in workspace.together:
             for place in group:
@@ -43,7 +48,7 @@ class World:
                     events = {at: list(self.timelines.get(at, {}).values()) for at in lead.homes}
                     mine, others = share(lead, events, {**self.homes, **workspace.now})
                     workspace.now[place] = refiled(lead, mine, others, self.model)
-        self.homes.update({place: entry for place, entry in workspace.now.items() if entry is not None})
+        self.homes.update(workspace.made())
 
     def lead(self, kind: str, value: str) -> Lead:
         entry = self.homes[home(kind, value, SECRET)]

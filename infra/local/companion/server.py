@@ -19,6 +19,7 @@ from infra.local.companion.mailbox import Mailbox
 from infra.local.companion.outputs import Outputs
 from infra.local.companion.page import PAGES, json_answer, page, problem
 from infra.local.companion.ses_events import SendEvents
+from infra.local.companion.site import Site
 from infra.local.companion.slack import Slack
 from infra.local.companion.slack_api import SlackApi
 from infra.local.companion.slack_press import SlackPress
@@ -60,6 +61,7 @@ class Companion:
                 Rule("/_companion/ready", methods=["GET"], endpoint=self._ready),
                 Rule("/_companion/style.css", methods=["GET"], endpoint=_style),
                 *Inbox(self.mailbox).rules(),
+                *Site(self._outputs).rules(),
                 *api.rules(),
                 *slack.rules(),
             ],

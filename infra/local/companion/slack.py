@@ -51,12 +51,13 @@ class Slack:
         notices = dict(self._notices)
         return page(
             "slack",
-            title=f"#{channels[chosen]}" if chosen in channels else "Slack",
+            title=_shown(channels[chosen]) if chosen in channels else "Slack",
             section="slack",
             channels=[
                 {
                     "id": identifier,
                     "name": name,
+                    "shown": _shown(name),
                     "count": len(self._workspace.messages(identifier)),
                     "chosen": identifier == chosen,
                 }
@@ -212,6 +213,11 @@ class Slack:
             "instant": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "time": moment.strftime("%Y-%m-%d %H:%M"),
         }
+
+
+def _shown(name: str) -> str:
+    """Return the name of a channel, or of the person that a conversation is with, as people write it."""
+    return name if name.startswith("@") else f"# {name}"
 
 
 def _texts(request: Request, *, required: tuple[str, ...]) -> dict[str, str]:

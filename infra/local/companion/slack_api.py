@@ -56,6 +56,7 @@ class SlackApi:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.list": self._list,
+            "conversations.open": self._open_direct,
             "conversations.replies": self._replies,
             "views.open": self._open_view,
         }
@@ -214,6 +215,12 @@ class SlackApi:
             for identifier, name in self._workspace.channels().items()
         ]
         return {"ok": True, "channels": channels, "response_metadata": {"next_cursor": ""}}
+
+    def _open_direct(self, arguments: Arguments) -> Answer:
+        members = str(arguments.get("users") or "")
+        if not members or "," in members:
+            return _refusal("users_list_not_supplied")
+        return {"ok": True, "channel": {"id": self._workspace.open_direct(members)}}
 
     def _open_view(self, arguments: Arguments) -> Answer:
         view = arguments.get("view")

@@ -15,19 +15,23 @@ from pathlib import Path
 from threading import Condition, RLock
 from typing import Any
 
+from infra.local.companion import mrkdwn
 from infra.local.companion.block_kit import with_ids
 
 TEAM = "T0RIPEN"
 APP = "A0RIPEN"
 BOT = "B0RIPEN"
 BOT_USER = "U0RIPENBOT"
+DIRECT = "D0"
+"""Prefix of the ids of conversations with one member."""
+
 TRIGGER_SECONDS = 3
 """How long Slack accepts a trigger_id after the press."""
 
 
 def channel_id(channel: str) -> str:
     """Return the id of a channel named `#name` or `name`; an id is returned as it is."""
-    if channel.startswith("C0") and channel.isupper():
+    if channel.startswith(("C0", DIRECT)) and channel.isupper():
         return channel
     return "C0" + hashlib.sha256(channel.lstrip("#").encode()).hexdigest()[:9].upper()
 
@@ -109,6 +113,13 @@ class Workspace:
             }
             self._write(identifier, ts, message)
             return deepcopy(message)
+
+    def open_direct(self, member: str) -> str:
+        """Return the conversation with the member; it is made when it is new."""
+        with self._lock:
+            identifier = DIRECT + hashlib.sha256(member.encode()).hexdigest()[:9].upper()
+            self._names.setdefault(identifier, f"@{mrkdwn.PEOPLE.get(member, member)}")
+            return identifier
 
     def update(self, channel: str, ts: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
         """Replace what a message says. Returns None when there is no such message."""

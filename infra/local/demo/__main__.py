@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.local import aws_calls
-from infra.local.demo import new_playbook, story, tables
+from infra.local.demo import anybody, new_playbook, story, tables
 from infra.local.demo.audience import SEED, audience
 from infra.local.demo.deployed import Deployed
 from infra.local.down import down
@@ -61,6 +61,10 @@ def demo(folder: Path, *, seed: int, console: Console) -> bool:
     if unchanged:
         new_playbook.adjust_by_hand(show, end)
         new_playbook.change_the_playbook(show, end)
+        anybody.import_customers(show)
+        anybody.tell_an_outcome(show)
+        anybody.erase_somebody(show)
+        anybody.show_the_site(show)
     console.print(tables.calls_table(aws_calls.count(folder, since=counted_from)))
     _say_what_next(outputs, console)
     return unchanged
@@ -70,6 +74,7 @@ def _say_what_next(outputs: Outputs, console: Console) -> None:
     console.print(
         f"""
 Open next
+  the site      {outputs.api_url}/site/   (our tracker and a form)
   the mails     {outputs.inbox_url}
   Slack         {outputs.slack_url}   (press the buttons)
   a lead        curl -H 'authorization: Bearer {outputs.admin_key}' '{outputs.api_url}/v1/leads?limit=5'

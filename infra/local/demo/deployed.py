@@ -6,6 +6,8 @@ Everything is asked from outside. Only to know when all work is done does it loo
 
 import json
 import time
+import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -56,6 +58,13 @@ class Deployed:
     def look_up(self, email: str, as_of: int) -> Json:
         return self._read("POST", "/v1/leads/lookup", as_of=as_of, json={"email": email})
 
+    def is_known(self, email: str) -> bool:
+        """Tell whether there is a lead of that address."""
+        answer = self._session.post(f"{self.outputs.api_url}/v1/leads/lookup", json={"email": email}, timeout=TIMEOUT)
+        if answer.status_code not in (requests.codes.ok, requests.codes.not_found):
+            raise LocalError(f"POST lookup answered {answer.status_code}: {answer.text[:200]}")
+        return bool(answer.status_code == requests.codes.ok)
+
     def ranking(self, as_of: int, *, limit: int, band: str | None = None) -> list[Json]:
         """Return the best leads, the best first."""
         query = {"limit": str(limit)} | ({} if band is None else {"band": band})
@@ -96,8 +105,19 @@ class Deployed:
         """Return every Slack message, in order; answers have a `thread_ts`."""
         return list(self._session.get(f"{self.outputs.slack_url}.json", timeout=TIMEOUT).json()["messages"])
 
-    def press(self, message: Json, action: str, *, user: str, value: str = "") -> None:
-        """Press a button of a message, as that person."""
+    def fill(self, message: Json, action: str, *, user: str, **values: str) -> None:
+        """Press a button that opens a dialog, and send the dialog with these values, as that person."""
+        view = self.press(message, action, user=user)["view"]
+        if view is None:
+            raise LocalError(f"pressing {action!r} in Slack opened no dialog")
+        asked = {"view_id": view["id"], "user": user, "values": values}
+        answer = self._session.post(f"{self.outputs.slack_url}/submit", json=asked, timeout=TIMEOUT)
+        said = answer.json()
+        if answer.status_code != requests.codes.ok or said["status"] != requests.codes.ok or said["view"] is not None:
+            raise LocalError(f"the dialog of {action!r} was answered with {said}")
+
+    def press(self, message: Json, action: str, *, user: str, value: str = "") -> Json:
+        """Press a button of a message, as that person. Returns what came of it."""
         answer = self._session.post(
             f"{self.outputs.slack_url}/press",
             json={
@@ -112,6 +132,7 @@ class Deployed:
         said = answer.json()
         if answer.status_code != requests.codes.ok or said["status"] != requests.codes.ok:
             raise LocalError(f"pressing {action!r} in Slack was answered with {said}")
+        return dict(said)
 
     # the clock
 
@@ -169,6 +190,7 @@ class Deployed:
     def _waiting(self) -> dict[str, int]:
         held = {
             "events": self._depth(self.outputs.events_queue_url),
+            "notices": self._depth(self.outputs.notices_queue_url),
             "resettle": self._depth(self.outputs.resettle_queue_url),
             "settle": self._depth(self.outputs.settle_queue_url),
             "sends": self._depth(self.outputs.sends_queue_url),
@@ -215,8 +237,19 @@ class Deployed:
             for page in pages
             for item in page["Items"]
             if item[table.SK]["S"].startswith(table.EVENTS_PREFIX)
-            for event in json.loads(item["events"]["S"])
+            for held in item["events"].values()
+            for event in json.loads(_readable(held))
         }
+
+    def held(self, marks: Sequence[str]) -> Counter[str]:
+        """Return how many items of the table name one of these, by the kind of item."""
+        pages = self._aws("dynamodb").get_paginator("scan").paginate(TableName=self.outputs.table_name)
+        return Counter(
+            item[table.SK]["S"].partition("#")[0]
+            for page in pages
+            for item in page["Items"]
+            if any(mark in json.dumps(item, default=_readable) for mark in marks)
+        )
 
     def _first_of_each_shard(self, kind: str) -> Sequence[Json]:
         found: list[Json] = []
@@ -247,3 +280,8 @@ class Deployed:
 
     def _aws(self, service: str) -> Any:
         return self._clients[service]
+
+
+def _readable(held: object) -> str:
+    """Return what an attribute holds as text: what we store as bytes is compressed."""
+    return zlib.decompress(held).decode() if isinstance(held, bytes) else str(held)

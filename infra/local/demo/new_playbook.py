@@ -1,18 +1,14 @@
-"""The demo's last act: sales and marketing agree anew, and nobody is called or mailed for that alone."""
+"""The demo's act of reviewing: sales and marketing agree anew, and nobody is called or mailed for that alone."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
-
 from infra.local.demo import tables
 from infra.local.demo.audience import SITE, Call
+from infra.local.demo.commands import ripen
 from infra.local.demo.deployed import PAGE, Deployed, Json
 from infra.local.demo.people import Person
 from infra.local.demo.posting import post_all
@@ -53,9 +49,6 @@ MOST_WORDS = 60
 SHOWN = 5
 """Leads of a list that are shown."""
 
-SECONDS = 120.0
-"""How long one command may take, the walk over all leads included."""
-
 
 def changed_playbook(folder: Path) -> Path:
     """
@@ -80,7 +73,7 @@ def adjust_by_hand(show: Show, as_of: int) -> None:
     by, reason, points = EXCUSED
     with show.doing("points given by hand"):
         person, lead_id = _no_show(show, as_of)
-        _ripen(stage, "lead", "adjust", lead_id, "--points", str(points), "--reason", reason, "--by", by)
+        ripen(stage, "lead", "adjust", lead_id, "--points", str(points), "--reason", reason, "--by", by)
         stage.settle_down("points given by hand", seconds=60)
         lead = stage.lead(lead_id, as_of)
         changes = stage.history(lead_id)
@@ -116,7 +109,7 @@ def change_the_playbook(show: Show, as_of: int) -> None:
     path = changed_playbook(stage.folder)
     with show.doing("ripen playbook diff current NEW"):
         asked = ("playbook", "diff", "current", str(path), "--stage", "local", "--json", *_at(as_of))
-        said = json.loads(_ripen(stage, *asked), parse_float=Decimal)
+        said = json.loads(ripen(stage, *asked), parse_float=Decimal)
     for change in said["changes"]:
         console.print(f"  {_in_short(change)}", markup=False)
     console.print(tables.matrix_table(said["bands"]))
@@ -149,7 +142,7 @@ def _publish(show: Show, path: Path, as_of: int) -> None:
     """Publish; the command itself shows how far it is."""
     began = time.monotonic()
     asked = ("playbook", "publish", str(path), "--by", REVIEWER, "--stage", "local", *_at(as_of))
-    _ripen(show.stage, *asked, console=show.console)
+    ripen(show.stage, *asked, console=show.console)
     show.stage.settle_down("publishing a playbook", seconds=60)
     show.console.print(f"[green]✓[/] ripen playbook publish NEW [dim]{time.monotonic() - began:.1f} s[/]")
 
@@ -190,31 +183,3 @@ def _one_acts(show: Show, promoted: Sequence[Json], addresses: Mapping[str, str]
             if len(told) != 1:
                 raise LocalError(f"{person.email} acted after the review: {len(told)} alerts instead of one")
     show.console.print(tables.alerts_table(told))
-
-
-def _ripen(stage: Deployed, *arguments: str, console: Console | None = None) -> str:
-    """
-    Run the command as a person would; with a console what it prints goes there, otherwise it is returned.
-
-    Raises:
-        LocalError: It failed; the message is the command's.
-    """
-    if console is not None:
-        console.file.flush()
-    command = [sys.executable, "-m", "cli.main", *arguments]
-    try:
-        ran = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"RIPEN_LOCAL_DIR": str(stage.folder)},
-            stdout=subprocess.PIPE if console is None else None,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LocalError(f"ripen {' '.join(arguments[:2])} was not done within {SECONDS:.0f} s") from error
-    if ran.returncode:
-        raise LocalError(f"ripen {' '.join(arguments[:2])} ended with {ran.returncode}: {ran.stderr.strip()}")
-    return ran.stdout or ""

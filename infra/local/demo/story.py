@@ -120,8 +120,9 @@ def answer_alerts(show: Show, alerts: Sequence[Json]) -> None:
     with show.doing(f"{ACCEPTED} handoffs accepted and called in Slack, 1 sent back"):
         with ThreadPoolExecutor(2) as reps:
             list(reps.map(accept, accepted))
-        reference = rejected["blocks"][0]["block_id"].removeprefix("handoff#")
-        show.stage.press(rejected, "reject", user=tables.owner_of(rejected), value=f"{reference}#not_ready")
+        show.stage.fill(
+            rejected, "reject", user=tables.owner_of(rejected), reason="not_ready", note="Asks again in spring"
+        )
         show.stage.settle_down("answering the alerts", seconds=60)
 
 

@@ -208,6 +208,51 @@ def promoted_table(leads: Sequence[Json], title: str) -> Table:
     return made
 
 
+def said_of(lead: Json, *fields: str) -> str:
+    """Return what the profile of a lead says in these fields, those it has."""
+    return " ".join(str(lead["profile"][field]["value"]) for field in fields if field in lead["profile"])
+
+
+def imported_table(leads: Sequence[Json]) -> Table:
+    made = Table(title="Who came with the file", title_justify="left")
+    for column in ("Lead", "Points", "Grade", "Band", "Stage"):
+        made.add_column(column, justify="right" if column == "Points" else "left")
+    for lead in leads:
+        score, title, company = lead["score"], said_of(lead, "title"), said_of(lead, "company")
+        made.add_row(
+            f"{escape(said_of(lead, 'first_name', 'last_name'))}\n[dim]{escape(f'{title}, {company}')}[/]",
+            points(score["total"]),
+            score["grade"],
+            score["band"],
+            lead["settled"]["stage"],
+        )
+    return made
+
+
+KINDS = {
+    "ADDR": "mail address, by its hash",
+    "LEAD": "lead, and its other homes",
+    "EVENTS": "events, by the hour",
+    "CHANGE": "changes of the score",
+    "HANDOFF": "handoffs to sales",
+    "TRACK": "mail tracks",
+    "SEND": "mails",
+}
+"""Kinds of items that the demo has names for."""
+
+
+def erased_table(before: tuple[Counter[str], int], after: tuple[Counter[str], int], title: str) -> Table:
+    """Return how many items and messages name somebody, before and after."""
+    rows = [(KINDS.get(kind, kind.lower()), before[0][kind], after[0][kind]) for kind in sorted(before[0] | after[0])]
+    made = Table(title=title, title_justify="left", show_footer=True)
+    made.add_column("Kept", footer="items of the table, and messages in Slack")
+    made.add_column("Before", justify="right", footer=f"{before[0].total()} and {before[1]}")
+    made.add_column("After, and after a late event", justify="right", footer=f"{after[0].total()} and {after[1]}")
+    for kind, was, remains in rows:
+        made.add_row(kind, str(was), str(remains))
+    return made
+
+
 def calls_table(counted: Mapping[str, Counter[str]]) -> Table:
     made = Table(title="AWS calls", title_justify="left", show_footer=True)
     total = sum(sum(calls.values()) for calls in counted.values())

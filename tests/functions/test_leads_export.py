@@ -1,0 +1,158 @@
+"""Everything held about one person, as the API gives it out."""
+
+import base64
+import json
+
+import pytest
+
+from functions.leads import export
+from functions.leads.handler import handler
+from shared import table
+from shared.aws import addresses, clients
+from shared.aws.items import to_item
+from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
+from shared.instants import HOUR
+from shared.keys import mint_key
+from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
+from tests.erasure_world import EMAIL_ADDRESS, EMAIL_HOME, LEAD_ID, NOW, USER_ID, ada, did
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+ADDRESS = address_hash(EMAIL_ADDRESS, IDENTITY_SECRET)
+
+
+def page(lead_id=LEAD_ID, cursor=None, kind="admin"):
+    request = sample("http_lead_export") | {
+        "rawPath": f"/v1/leads/{lead_id}/export",
+        "pathParameters": {"id": lead_id},
+        "queryStringParameters": None if cursor is None else {"cursor": cursor},
+        "headers": {"authorization": f"Bearer {mint_key(kind, 'test', SIGNING_SECRET)}"},
+    }
+    answer = handler(request, Context())
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def every_item(lead_id=LEAD_ID):
+    found, cursor = [], None
+    while True:
+        status, said = page(lead_id, cursor)
+        assert (status, said["schema"]) == (200, 1)
+        found += said["items"]
+        if (cursor := said["next"]) is None:
+            return found
+
+
+def kinds(items):
+    return sorted(item["kind"] for item in items)
+
+
+def put(aws, **values):
+    clients.dynamodb().put_item(TableName=aws.table_name, Item=to_item(values))
+
+
+def test_an_export_holds_every_item_of_every_home_and_address(aws: Aws, context: Context):
+    ada(context)
+    put(aws, PK=f"LEAD#{LEAD_ID}", SK=table.send_sk("awareness", 1, 0), state="sent", address=ADDRESS, expires_at=NOW)
+    put(aws, PK=f"LEAD#{LEAD_ID}", SK="NEW#1", what="a kind nobody thought of")
+    addresses.pause_entry(ADDRESS, f"{LEAD_ID}#1")
+    items = every_item()
+    theirs = [item for item in aws.items() if item["PK"].startswith(("LEAD#", "ADDR#"))]
+    assert sorted((item.get("home") or item["address"], item.get("key", "LEAD")) for item in items) == sorted(
+        (item["PK"].partition("#")[2], item["SK"]) for item in theirs
+    )
+    assert kinds(items) == [
+        "address", "change", "change", "change", "consent", "lead", "lead", "lead", "other", "send", "timeline", "timeline",
+    ]  # fmt: skip
+
+
+def test_an_export_is_readable_and_says_who_in_clear(aws: Aws, context: Context):
+    ada(context)
+    put(aws, PK=f"LEAD#{LEAD_ID}", SK=table.send_sk("awareness", 1, 0), state="sent", address=ADDRESS, expires_at=NOW)
+    items = every_item()
+    (lead,) = [item for item in items if "profile" in item]
+    assert lead["profile"]["first_name"] == {
+        "value": "Adacanary", "at": "2026-11-18T09:00:00Z", "key": lead["profile"]["first_name"]["key"], "proven": True,
+    }  # fmt: skip
+    assert lead["days"] == ["2026-11-18"]
+    assert lead["first_seen"] == "2026-11-18T07:00:00Z"
+    assert lead["settled"]["at"] == "2026-11-18T09:30:00Z"
+    assert {fact["at"] for facts in lead["facts"].values() for fact in facts} <= {
+        "2026-11-18T07:00:00Z",
+        "2026-11-18T09:00:00Z",
+    }
+    events = [event for item in items if item["kind"] == "timeline" for event in item["events"]]
+    assert {event.get("email") for event in events} == {None, EMAIL_ADDRESS}
+    assert {event["anonymous_id"] for event in events} == {"anon-canary"}
+    (change, *_) = [item for item in items if item["kind"] == "change"]
+    assert change["detail"]["lead_id"] == change["home"]
+    (send,) = [item for item in items if item["kind"] == "send"]
+    assert send["expires_at"] == "2026-11-18T10:00:00Z"
+
+
+def test_pages_together_say_what_one_page_says(context: Context, monkeypatch):
+    ada(context)
+    whole = every_item()
+    monkeypatch.setattr(export, "PAGE", 1)
+    assert sorted(every_item(), key=str) == sorted(whole, key=str)
+
+
+def test_an_alias_gives_the_export_of_the_lead(context: Context):
+    ada(context)
+    assert sorted(every_item(EMAIL_HOME), key=str) == sorted(every_item(), key=str)
+
+
+def test_of_a_shared_device_only_the_persons_part_is_shown(context: Context):
+    did(context, "n1", "Identified", user_id=USER_ID, anonymous_id="kiosk", at=NOW - 9 * HOUR)
+    did(context, "n2", anonymous_id="kiosk", at=NOW - 8 * HOUR, properties={"path": "/ada"})
+    did(context, "n3", "Identified", user_id="bob", anonymous_id="kiosk", at=NOW - 5 * HOUR)
+    did(context, "n4", anonymous_id="kiosk", at=NOW - 4 * HOUR, properties={"path": "/bob"})
+    said = json.dumps(every_item())
+    assert "/ada" in said
+    assert "/bob" not in said
+    assert home(USER, "bob", IDENTITY_SECRET) not in said
+    theirs = json.dumps(every_item(home(USER, "bob", IDENTITY_SECRET)))
+    assert ("/bob" in theirs, "/ada" in theirs, LEAD_ID in theirs) == (True, False, False)
+
+
+def test_the_address_of_somebody_else_is_not_shown(context: Context):
+    did(context, "v1", "Identified", user_id="victim", email="victim@northbound.example", traits={"consent": True})
+    did(context, "a1", "Identified", source="public", user_id="attacker", email="victim@northbound.example")
+    items = every_item(home(USER, "attacker", IDENTITY_SECRET))
+    assert "address" not in kinds(items)
+    assert "address" in kinds(every_item(home(USER, "victim", IDENTITY_SECRET)))
+
+
+def test_homes_and_addresses_that_only_events_name_are_shown(context: Context):
+    for number in range(25):
+        at = NOW - (40 - number) * HOUR
+        did(context, f"d{number}", "Identified", user_id=USER_ID, anonymous_id=f"device-{number}", at=at)
+    did(context, "m", "Identified", user_id=USER_ID, email="old@northbound.example", at=NOW - 50 * HOUR)
+    items = every_item()
+    shown = {item["home"] for item in items if item["kind"] == "lead"}
+    assert shown >= {home(ANONYMOUS, f"device-{number}", IDENTITY_SECRET) for number in range(25)}
+    assert home(EMAIL, "old@northbound.example", IDENTITY_SECRET) in shown
+    assert address_hash("old@northbound.example", IDENTITY_SECRET) in {item.get("address") for item in items}
+
+
+def test_nobody_is_404(aws: Aws):
+    assert page("aaaaaaaaaaaaaaaa")[0] == 404
+
+
+@pytest.mark.parametrize("kind", ["public", "server", "sales"])
+def test_only_an_admin_key_exports(kind, context: Context, aws: Aws):
+    ada(context)
+    assert page(kind=kind)[0] == 401
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "", "W10=", *(base64.urlsafe_b64encode(json.dumps(said).encode()).decode() for said in (
+        ["PLAYBOOK", "", []], ["", "", []], ["LEAD#aaaaaaaaaaaaaaaa", 5, []], ["LEAD#aaaaaaaaaaaaaaaa", "", ["SWEEP"]], [5, "", []],
+        ["LEAD#aaaaaaaaaaaaaaaa", "E" * 1_025, []], ["LEAD#aaaaaaaaaaaaaaaa", "\ud800", []],
+        {"a": 1},
+    ))],
+)  # fmt: skip
+def test_a_cursor_of_nobody_is_refused(cursor, context: Context, aws: Aws):
+    ada(context)
+    status, said = page(cursor=cursor)
+    assert (status, said["message"]) == (400, "cursor: must be the `next` of the page before")
