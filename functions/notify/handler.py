@@ -42,6 +42,7 @@ from shared.handoff import Handoff
 from shared.links import REP_LINK_LASTS, RepLink, RepPurpose, rep_link_url
 from shared.messages.handoff_facts import HandoffFacts
 from shared.messages.plain_message import alert_subject, alert_text, breach_subject, breach_text, passed_on_subject
+from shared.rules.handoff import holder
 from shared.rules.routing import HandoffPolicy, handoff_policy
 from shared.telemetry import logger, metrics
 
@@ -118,9 +119,11 @@ def _links(handoff: Handoff, person: str, change: HandoffChange) -> dict[str, st
     """Return the links by which the person answers the handoff from a mail; none when there is nothing to answer."""
     if not handoff.running:
         return {}
-    purposes: tuple[RepPurpose, ...] = (
-        ("accept", "reject", "contact") if handoff.state == "open" else ("reject", "contact")
-    )
+    purposes: tuple[RepPurpose, ...] = ("contact",)
+    if handoff.state == "open":
+        purposes = ("accept", "reject", "contact")
+    elif person == holder(handoff):  # whoever accepted it decides about it
+        purposes = ("reject", "contact")
     secret, base = secret_values.signing_secret(), settings.public_url()
     expires = change.at + REP_LINK_LASTS
     return {

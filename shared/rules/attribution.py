@@ -474,7 +474,8 @@ def _claim_again(entry: Alias, name: Name, lead: Lead, claim: tuple[int, str], w
     When that was somebody else, each keeps what its visitor did in their own time, rebuilt from the timeline.
     """
     whose = {workspace.whose(place) for _, place in entry.claims} - {lead.lead_id}
-    if not whose:
+    naming = lead.identities.get(name.identity)
+    if not whose and (naming is None or not naming.shared):  # of a shared device, nobody reads past logins again
         return lead
     others = [person for lead_id in sorted(whose) if (person := workspace.lead_at(lead_id)) is not None]
     claims = {claim}

@@ -165,14 +165,14 @@ def met(clocks: tuple[Clock, ...], name: str, at: int) -> tuple[Clock, ...]:
 
 def put_off(clocks: Iterable[Clock], by: int) -> tuple[Clock, ...]:
     """Return the clocks with everything that is still to come put off by that many seconds; what ran out stays so."""
-    return tuple(
-        clock
-        if clock.met_at is not None or clock.breached_at is not None
-        else replace(
-            clock,
-            due_at=clock.due_at + by,
-            warn_at=clock.warn_at if clock.warn_at is None or clock.warned_at is not None else clock.warn_at + by,
-            escalations=tuple(replace(step, due_at=step.due_at + by) for step in clock.escalations),
-        )
-        for clock in clocks
+    return tuple(clock if clock.met_at is not None else _put_off(clock, by) for clock in clocks)
+
+
+def _put_off(clock: Clock, by: int) -> Clock:
+    steps = tuple(
+        step if step.told_at is not None else replace(step, due_at=step.due_at + by) for step in clock.escalations
     )
+    if clock.breached_at is not None:
+        return replace(clock, escalations=steps)
+    warn_at = clock.warn_at if clock.warn_at is None or clock.warned_at is not None else clock.warn_at + by
+    return replace(clock, due_at=clock.due_at + by, warn_at=warn_at, escalations=steps)

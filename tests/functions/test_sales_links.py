@@ -185,6 +185,19 @@ def test_pages_load_and_send_nothing_elsewhere(owner: str, aws: Aws, context: Co
     assert headers["referrer-policy"] == "no-referrer"
 
 
+def test_a_manager_is_offered_no_link_to_send_back_what_a_rep_accepted(
+    owner: str, aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch
+):
+    secret = module.secret_values.SlackSecret(**(SLACK_SECRET | {"bot_token": ""}))
+    monkeypatch.setattr(module.secret_values, "slack_secret", lambda: secret)
+    post(link("accept", owner), context)
+    sweep(QUALIFIED_AT + HOUR)
+    hear(envelope(aws, "SlaBreached"), attempt="m2")
+    (escalation,) = aws.messages(aws.escalations_queue_url)
+    assert "/s/contact/" in escalation["Message"]
+    assert "/s/reject/" not in escalation["Message"]
+
+
 def test_the_alert_has_the_owners_links_and_the_escalation_the_managers(
     owner: str, aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch
 ):

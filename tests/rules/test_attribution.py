@@ -123,6 +123,16 @@ def test_what_a_device_of_eight_people_did_before_the_oldest_of_their_claims_is_
         assert viewed == {n: ["product_page"] if n == 9 else [] for n in range(10)}
 
 
+def test_a_shared_device_keeps_the_newest_claims_also_while_all_it_keeps_are_one_persons(model):
+    world = World(model)
+    world.apply([said("b20", "Identified", 20, user_id="bob", anonymous_id="a")])
+    for hours in range(18, 7, -1):
+        world.apply([said(f"a{hours}", "Identified", hours, user_id="ann", anonymous_id="a")])
+    world.apply([said("b7", "Identified", 7, user_id="bob", anonymous_id="a")])
+    claims = world.homes[home("anon", "a", SECRET)].claims
+    assert [(NOW - at) // HOUR for at, _ in claims] == [14, 13, 12, 11, 10, 9, 8, 7]
+
+
 ONE_PERSON = [
     said("1", "Page Viewed", 9, anonymous_id="phone", path="/pricing"),
     said("2", "Page Viewed", 8, anonymous_id="laptop", path="/product/a"),

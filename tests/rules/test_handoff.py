@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.handoff import Clock, Handoff, Handover, ScoreThen
+from shared.handoff import Clock, Escalation, Handoff, Handover, ScoreThen
 from shared.instants import DAY, HOUR
 from shared.lead import Lead, Settled
 from shared.rules.calendars import weekly
@@ -324,6 +324,16 @@ def test_a_clock_that_ran_out_is_not_put_off():
     after = moved(late, "snooze", after=HOUR, until=AT + DAY)
     assert after.clocks[0] == late.clocks[0]
     assert after.clocks[1].due_at > late.clocks[1].due_at
+
+
+def test_nobody_hears_that_nothing_was_done_while_a_lead_is_put_off_on_purpose():
+    """The clock ran out before, and stays broken; who would be told next is told as much later."""
+    steps = (Escalation(AT + HOUR, "helena", told_at=AT + HOUR), Escalation(AT + 2 * HOUR, "astrid"))
+    late = replace(OPEN, clocks=(replace(OPEN.clocks[0], breached_at=AT + HOUR, escalations=steps), OPEN.clocks[1]))
+    after = moved(late, "snooze", after=HOUR, until=AT + DAY)
+    by = after.clocks[1].due_at - late.clocks[1].due_at
+    assert after.clocks[0].escalations == (steps[0], Escalation(AT + 2 * HOUR + by, "astrid"))
+    assert (after.clocks[0].due_at, after.clocks[0].breached_at) == (late.clocks[0].due_at, AT + HOUR)
 
 
 @pytest.mark.parametrize("until", [None, AT, AT + LEAST_SNOOZE - 1, AT + MOST_SNOOZED + 1])
