@@ -3,7 +3,8 @@ Take what websites, servers and forms say people did, and put it on the events q
 
 Trigger      HTTP POST /v1/{identify,track,page,screen,group,alias,batch,import}, their short forms /v1/{i,t,p,s,g,a,b},
              POST /forms/{form}, and POST /v1/leads/{lead_id}/{adjustments,verdicts} with an admin key; POST
-             /v1/outcomes with an outcomes key or signed; GET of what browsers load first: /v1/projects/{key}/settings, /sourceConfig, /ripen.js (events/http_*.json)
+             /v1/outcomes with an outcomes key or signed; GET of what browsers load first, /v1/projects/{key}/settings,
+             /sourceConfig and /ripen.js, and of /openapi.json (events/http_*.json)
 Reads        the signing secret, which checks the key; for forms the playbook in force
 Writes       nothing
 Emits        messages on the events queue, each with as many events as fit

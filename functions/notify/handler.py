@@ -8,7 +8,8 @@ Reads        the handoff, its deliveries, the lead, its newest events, its addre
 Writes       deliveries on the handoff item
 Emits        SNS messages to the alerts and escalations topics; Slack messages, replies and updates
 Repeat-safe  each delivery is recorded on the handoff; a retry that may have posted to Slack looks for its message first
-             and adopts it; every copy of an SNS message carries the same change_id
+             and adopts it; every copy of an SNS message carries the same change_id. One message of the queue that is
+             delivered to two at once may be posted twice
 """
 
 import json

@@ -2,8 +2,8 @@
 What is kept of the people of sales: one item each, read together, written under the version that was read.
 
 The item of whoever is given a lead is written in the transaction that makes or moves the handoff, so two handoffs at
-once cannot both take somebody's last place of the day: the second one reads again, and routes again. A person's item
-bears about fifty handoffs a second; those of colleagues do not meet.
+once cannot both take somebody's last place of the day: the second one reads again, and routes again. Handoffs of
+colleagues do not meet.
 """
 
 from collections.abc import Iterable, Sequence
