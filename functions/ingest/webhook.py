@@ -2,7 +2,7 @@
 Webhooks that their sender signed, as Standard Webhooks says: standardwebhooks.com, version 1.
 
 The signature is over id, time and the bytes of the body, before anything of it is parsed. By hand: the published library
-is these few lines and would bring six more packages, an HTTP client among them, into every function's layer.
+(1.1.0) reads the clock by itself, and what it raises at bytes that are no text and at odd signatures would be our 500.
 """
 
 import base64
