@@ -4,31 +4,22 @@ Points a person gives or takes by hand, read into the event that tells the lead 
 The score shows them as a line with who and why. Whether there is such a lead is for `score` to say: nothing is read here.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from functions.ingest.by_hand import check_fields, event_by_hand, why_and_who
 from shared.errors import InvalidInputError
 from shared.instants import instant_text
-from shared.intake.fields import MAX_MESSAGE_ID, label, moment
+from shared.intake.fields import moment
 from shared.intake.segment import SCORE_ADJUSTED
 from shared.lead import LeadEvent
 
 MOST_POINTS = 1000
-MAX_REASON = 120
-MAX_BY = 60
 LATEST = 7_258_118_400
 """2200-01-01T00:00:00Z."""
 
-_LEAD_ID = re.compile("[a-z2-7]{16}")
 _FIELDS = ("points", "reason", "by", "until", "messageId")
-
-
-def is_lead_id(text: str) -> bool:
-    return _LEAD_ID.fullmatch(text) is not None
 
 
 def adjustment_event(lead_id: str, said: Mapping[str, Any], *, received_at: int) -> LeadEvent:
@@ -41,31 +32,16 @@ def adjustment_event(lead_id: str, said: Mapping[str, Any], *, received_at: int)
     Raises:
         InvalidInputError: Naming the field that is wrong, and what to write.
     """
-    for name in said:
-        if name not in _FIELDS:
-            raise InvalidInputError(name[:60], f"is no field of an adjustment: send {', '.join(_FIELDS)}")
+    check_fields(said, _FIELDS, "an adjustment")
     points = _points(said.get("points"))
     until = moment(said.get("until"), "until")
     if until is not None and not received_at < until <= LATEST:
         raise InvalidInputError("until", "must lie in the future and before 2200: leave it out for good")
-    content: dict[str, Any] = {
-        "points": points,
-        "reason": label(said.get("reason"), "reason", MAX_REASON),
-        "by": label(said.get("by"), "by", MAX_BY),
-    }
+    content: dict[str, Any] = {"points": points, **why_and_who(said)}
     if until is not None:
         content["until"] = instant_text(until)
     given = said.get("messageId")
-    named = content if given is None else {"messageId": label(given, "messageId", MAX_MESSAGE_ID)}
-    return LeadEvent(
-        event_id=_event_id({"lead_id": lead_id, **named}),
-        name=SCORE_ADJUSTED,
-        occurred_at=received_at,
-        received_at=received_at,
-        source="system",
-        lead_id=lead_id,
-        properties=content,
-    )
+    return event_by_hand("adjustment", SCORE_ADJUSTED, lead_id, content, message_id=given, received_at=received_at)
 
 
 def _points(value: Any) -> int | float:
@@ -76,8 +52,3 @@ def _points(value: Any) -> int | float:
     if Decimal(repr(value)) % Decimal("0.001"):
         raise InvalidInputError("points", "has more than three decimals: write fewer")
     return int(value) if value == int(value) else value
-
-
-def _event_id(content: Mapping[str, Any]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return "adjustment-" + hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()

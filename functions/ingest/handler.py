@@ -20,9 +20,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from functions.ingest import access, answers, forms, outcomes, sdk_settings, static_files, throttle, webhook
 from functions.ingest.access import UnauthorizedError, basic_key, check_admin, intake_of
-from functions.ingest.adjustments import adjustment_event, is_lead_id
+from functions.ingest.adjustments import adjustment_event
 from functions.ingest.answers import Answer
 from functions.ingest.body import BATCH_BYTES, parsed_object, request_bytes
+from functions.ingest.by_hand import is_lead_id
 from functions.ingest.forms_body import Pairs, pairs_of
 from functions.ingest.forms_rules import rules_of
 from functions.ingest.messages import messages

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.ingest.access import MAX_KEY_BYTES, UnauthorizedError, basic_key
-from functions.ingest.adjustments import is_lead_id
+from functions.ingest.by_hand import MAX_BY, MAX_REASON, check_fields, is_lead_id
 from shared.aws import secret_values
 from shared.errors import InvalidInputError
 from shared.intake.fields import email_address, identifier, label, moment, settled_instant
@@ -26,8 +26,6 @@ NAMES = {"won": "Lead Won", "lost": "Lead Lost", "disqualified": "Lead Disqualif
 
 MOST = 100
 MAX_ID = 90
-MAX_REASON = 120
-MAX_BY = 60
 MOST_VALUE = 10**12
 
 WHERE_THE_KEY_GOES = (
@@ -91,9 +89,7 @@ def outcome_event(said: Any, *, received_at: int, name: str | None) -> LeadEvent
     """
     if not isinstance(said, dict):
         raise InvalidInputError("body", "must be an object")
-    for field in said:
-        if field not in _FIELDS:
-            raise InvalidInputError(field[:60], f"is no field of an outcome: send {', '.join(_FIELDS)}")
+    check_fields(said, _FIELDS, "an outcome")
     kind = said.get("type")
     if not isinstance(kind, str) or kind not in NAMES:
         raise InvalidInputError("type", f"must be one of {', '.join(NAMES)}")

@@ -4,19 +4,15 @@ What a person says of who was at work, read into the event that tells the lead s
 Whether there is such a lead, and what it did at the time, is for `score` to see: nothing is read here.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from functions.ingest.by_hand import check_fields, event_by_hand, why_and_who
 from shared.errors import InvalidInputError
 from shared.instants import EARLIEST, instant_text
-from shared.intake.fields import MAX_MESSAGE_ID, label, moment
+from shared.intake.fields import moment
 from shared.intake.segment import VISIT_JUDGED
 from shared.lead import LeadEvent
-
-MAX_REASON = 120
-MAX_BY = 60
 
 VERDICTS = ("machine", "human")
 _FIELDS = ("verdict", "from", "until", "reason", "by", "messageId")
@@ -32,9 +28,7 @@ def judgement_event(lead_id: str, said: Mapping[str, Any], *, received_at: int) 
     Raises:
         InvalidInputError: Naming the field that is wrong, and what to write.
     """
-    for name in said:
-        if name not in _FIELDS:
-            raise InvalidInputError(name[:60], f"is no field of a verdict: send {', '.join(_FIELDS)}")
+    check_fields(said, _FIELDS, "a verdict")
     verdict = said.get("verdict")
     if verdict not in VERDICTS:
         raise InvalidInputError("verdict", f"must be one of {', '.join(VERDICTS)}")
@@ -47,20 +41,10 @@ def judgement_event(lead_id: str, said: Mapping[str, Any], *, received_at: int) 
         "verdict": verdict,
         "from": instant_text(since),
         "until": instant_text(until),
-        "reason": label(said.get("reason"), "reason", MAX_REASON),
-        "by": label(said.get("by"), "by", MAX_BY),
+        **why_and_who(said),
     }
     given = said.get("messageId")
-    named = content if given is None else {"messageId": label(given, "messageId", MAX_MESSAGE_ID)}
-    return LeadEvent(
-        event_id=_event_id({"lead_id": lead_id, **named}),
-        name=VISIT_JUDGED,
-        occurred_at=received_at,
-        received_at=received_at,
-        source="system",
-        lead_id=lead_id,
-        properties=content,
-    )
+    return event_by_hand("verdict", VISIT_JUDGED, lead_id, content, message_id=given, received_at=received_at)
 
 
 def _instant(said: Mapping[str, Any], field: str) -> int:
@@ -70,8 +54,3 @@ def _instant(said: Mapping[str, Any], field: str) -> int:
     if instant < EARLIEST:
         raise InvalidInputError(field, "lies before 1990: write when it happened")
     return instant
-
-
-def _event_id(content: Mapping[str, Any]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return "verdict-" + hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()

@@ -7,7 +7,7 @@ What a schema cannot say (how deep, how many bytes, who may) docs/intake.md says
 from typing import Any, get_args
 
 from functions.erase import requests as erasing
-from functions.ingest import adjustments, outcomes, verdicts
+from functions.ingest import adjustments, by_hand, outcomes, verdicts
 from functions.leads import handler as reading
 from functions.sales.api import MoveRequest
 from shared.contracts import StageChanged
@@ -220,10 +220,10 @@ def requests() -> Schema:
             "userId": WHO,
             "leadId": maybe(text() | {"pattern": LEAD_ID}),
             "occurredAt": _CALL["timestamp"],
-            "reason": maybe(text(outcomes.MAX_REASON, shortest=1)),
+            "reason": maybe(text(by_hand.MAX_REASON, shortest=1)),
             "value": maybe({"type": "number", "minimum": 0, "maximum": outcomes.MOST_VALUE}),
             "currency": maybe(text() | {"pattern": "^[A-Z]{3}$"}),
-            "by": maybe(text(outcomes.MAX_BY, shortest=1)),
+            "by": maybe(text(by_hand.MAX_BY, shortest=1)),
         },
         ["type"],
         "What became of a lead: of `leadId` alone, or of `email`, `userId` or both.",
@@ -245,8 +245,8 @@ def requests() -> Schema:
                     "not": {"const": 0},
                     "description": "At most three decimals.",
                 },
-                "reason": text(adjustments.MAX_REASON, shortest=1),
-                "by": text(adjustments.MAX_BY, shortest=1),
+                "reason": text(by_hand.MAX_REASON, shortest=1),
+                "by": text(by_hand.MAX_BY, shortest=1),
                 "until": maybe(TIME | {"description": "In the future; without it, for good."}),
                 "messageId": maybe(text(fields.MAX_MESSAGE_ID, shortest=1)),
             },
@@ -258,8 +258,8 @@ def requests() -> Schema:
                 "verdict": one_of(verdicts.VERDICTS),
                 "from": TIME,
                 "until": TIME,
-                "reason": text(verdicts.MAX_REASON, shortest=1),
-                "by": text(verdicts.MAX_BY, shortest=1),
+                "reason": text(by_hand.MAX_REASON, shortest=1),
+                "by": text(by_hand.MAX_BY, shortest=1),
                 "messageId": maybe(text(fields.MAX_MESSAGE_ID, shortest=1)),
             },
             ["verdict", "from", "until", "reason", "by"],
