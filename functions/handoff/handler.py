@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
         metrics.add_metric(name="HandoffsClosedElsewhere", unit=MetricUnit.Count, value=ended)
     else:
         closed = take_back(LeadUnqualified.model_validate(event["detail"]))
-        metrics.add_metric(name="HandoffsTakenBack", unit=MetricUnit.Count, value=int(closed))
+        metrics.add_metric(name="HandoffsTakenBack", unit=MetricUnit.Count, value=closed)
 
 
 def hand_off(qualified: LeadQualified) -> bool:
@@ -84,18 +84,25 @@ def hand_off(qualified: LeadQualified) -> bool:
     raise ConflictError("others kept being given leads at the same instant, or the lead kept changing")
 
 
-def take_back(unqualified: LeadUnqualified) -> bool:
-    """Close the handoff of the qualification if nobody took it. Returns whether it did."""
+def take_back(unqualified: LeadUnqualified) -> int:
+    """Close every handoff of the lead that nobody took: one, or after a merge several. Returns how many."""
     for _ in range(TRIES):
-        lead = get_lead(unqualified.lead_id)
-        homes = (unqualified.lead_id,) if lead is None else lead.homes
-        known = [each for home in homes for each in handoffs.get_handoffs(home) if each.running]
-        handoff = next((each for each in known if each.state == "open"), next(iter(known), None))
+        try:
+            return _take_back(unqualified)
+        except ConflictError:
+            continue
+    raise ConflictError("the lead or its handoff kept changing")
+
+
+def _take_back(unqualified: LeadUnqualified) -> int:
+    lead = get_lead(unqualified.lead_id)
+    homes = (unqualified.lead_id,) if lead is None else lead.homes
+    closed = 0
+    for handoff in (each for home in homes for each in handoffs.get_handoffs(home)):
         decision = decide_unqualified(lead, handoff, unqualified.at)
-        if decision is None or decision.verdict != "moved" or decision.announce is None:
-            reason = "no such handoff" if decision is None else decision.reason
-            logger.info("handoff stays", lead_id=unqualified.lead_id, number=unqualified.qualification, reason=reason)
-            return False
+        if decision.verdict != "moved" or decision.announce is None:
+            logger.info("handoff stays", lead_id=handoff.lead_id, number=handoff.number, reason=decision.reason)
+            continue
         entries = [
             handoffs.update_entry(decision.handoff, next_due(decision.handoff)),
             handoffs.change_entry(
@@ -107,13 +114,10 @@ def take_back(unqualified: LeadUnqualified) -> bool:
         ]
         if lead is not None:
             entries.append(handoffs.lead_unchanged_entry(lead.lead_id, lead.version))
-        try:
-            handoffs.write(entries)
-        except ConflictError:
-            continue
-        logger.info("handoff taken back", lead_id=unqualified.lead_id, number=unqualified.qualification)
-        return True
-    raise ConflictError("the lead or its handoff kept changing")
+        handoffs.write(entries)
+        closed += 1
+        logger.info("handoff taken back", lead_id=handoff.lead_id, number=handoff.number)
+    return closed
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _links(handoff: Handoff, person: str, change: HandoffChange) -> dict[str, st
         purposes = ("accept", "reject", "contact")
     elif person == holder(handoff):  # whoever accepted it decides about it
         purposes = ("reject", "contact")
-    secret, base = secret_values.signing_secret(), settings.public_url()
+    secret, base = secret_values.signing_secrets(), settings.public_url()
     expires = change.at + REP_LINK_LASTS
     return {
         each: rep_link_url(base, RepLink(each, handoff.lead_id, handoff.number, person, expires), secret)
@@ -157,8 +157,9 @@ def _publish(change: HandoffChange, handoff: Handoff, facts: HandoffFacts, polic
         text = breach_text(facts, run, policy.person(change.escalated_to), answers, api_url=base)
     else:
         return
-    recorded = deliveries.get_deliveries(handoff.lead_id, handoff.number).get(name)
-    if recorded is not None and recorded.done:
+    recorded = {told for told, each in deliveries.get_deliveries(handoff.lead_id, handoff.number).items() if each.done}
+    passed_on = name == "alert" and any(told.startswith("alert-") for told in recorded)
+    if name in recorded or passed_on:  # who has it now heard so before we came to say that it was made
         return
     attributes = {
         "change_id": change.change_id,

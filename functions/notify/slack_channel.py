@@ -56,7 +56,10 @@ def tell(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, a
     if not secret.bot_token and not secret.webhook_url:
         return
     shown: dict[Posted, int] = {}
+    standing = _messages(facts)
     for place in _places(change, facts, policy, bot=bool(secret.bot_token)):
+        if place.name == MESSAGE and f"{MESSAGE}-channel-{facts.owner.id}" in standing:
+            continue  # it was passed on, and that was told first
         message = handoff_message(facts, dialogs=bool(secret.bot_token))
         posted, posted_now = _post_once(place, message, facts, secret, attempt=attempt)
         if posted_now:

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.aws import handoffs, owners, playbooks
 from shared.aws.leads import get_lead
-from shared.handoff import Handoff
+from shared.handoff import SYSTEM, Handoff
 from shared.rules.model import DERIVED, scoring_model
 from shared.rules.profile import profile_values
 from shared.rules.reassigning import goes_to_manager, moved_detail, must_pass_on, not_again, pass_on
@@ -29,7 +29,7 @@ def pass_to_next(
     routed = route(_candidate(handoff, policy), policy, {name: state.load for name, state in kept.items()}, now)
     name = policy.person(handoff.owner).name
     why = f"{name} did not act" if cause == "clock" else f"{name} is not in the playbook any more"
-    moved = pass_on(handoff, routed.owner, at=now, policy=policy, why=f"{why}; {routed.why}")
+    moved = pass_on(handoff, routed.owner, by=SYSTEM, at=now, policy=policy, why=f"{why}; {routed.why}")
     moved = replace(moved, version=handoff.version)  # what the sweep found of it is written with it
     announcement = handoffs.change_entry(
         moved, at=now, detail_type="HandoffReassigned", detail=moved_detail(moved), about="passed-on"

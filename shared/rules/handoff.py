@@ -7,7 +7,7 @@ What may happen to a handoff, and what follows: every move is legal, a repeat, o
       └──the lead stops qualifying──► closed
 
 While the handoff runs, before a decision too, a contact may be logged, which meets the contact clock and decides
-nothing; the lead may be passed on to somebody else, whose clocks go on where they stood; and it may be put off, with
+nothing; the lead may be passed on to somebody else, for whom what ran out starts anew; and it may be put off, with
 every clock that still runs. An accepted lead may become an opportunity of the CRM. Another system that says what became
 of the lead closes its handoff, whatever state it is in.
 """
@@ -23,7 +23,6 @@ from shared.handoff import (
     SYSTEM,
     Clock,
     Handoff,
-    Handover,
     Means,
     Outcome,
     Priority,
@@ -32,6 +31,7 @@ from shared.handoff import (
 from shared.instants import DAY, HOUR, MINUTE, instant_text
 from shared.lead import Lead
 from shared.rules.calendars import working_spans
+from shared.rules.reassigning import moved_detail, pass_on
 from shared.rules.routing import HandoffPolicy
 from shared.rules.sla import Starts, met, put_off, start_clock
 
@@ -168,15 +168,13 @@ def started(policy: HandoffPolicy, priority: Priority, owner: str, by: Starts, a
     )
 
 
-def decide_unqualified(lead: Lead | None, handoff: Handoff | None, at: int) -> Decision | None:
+def decide_unqualified(lead: Lead | None, handoff: Handoff, at: int) -> Decision:
     """
-    Decide what a lead that stopped qualifying means for its handoff. None when there is nothing to close.
+    Decide what a lead that stopped qualifying means for its handoff.
 
     A lead that qualifies again by now keeps an open handoff: sales is already asked to call this person, and the
     message of the newer qualification was, or will be, refused because this one runs.
     """
-    if handoff is None:
-        return None
     if handoff.state != "open":
         return Decision("refused", handoff, f"sales has it or had it: {handoff.state}")
     if lead is not None and lead.settled.qualified:
@@ -355,23 +353,10 @@ def _reassigned(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision
         return Decision("unusable", handoff, f"{policy.person(move.to).name} is away: name somebody else", field="to")
     if len(handoff.handovers) >= MOST_HANDOVERS:
         return Decision("refused", handoff, f"it was passed on {MOST_HANDOVERS} times: call the lead")
-    after = replace(
-        reassign(handoff, move.to, by=move.by, at=move.at),
-        routed=f"given by {policy.person(move.by).name}",
-        note=move.note or handoff.note,
-    )
-    said = {"by": move.by, "owner": move.to, "from_owner": handoff.owner}
-    return Decision("moved", after, f"passed on to {move.to}", Announcement("HandoffReassigned", said))
-
-
-def reassign(handoff: Handoff, to: str, *, by: str, at: int) -> Handoff:
-    """Return the handoff as the other's. What was promised to the lead stays promised: no clock is moved."""
-    return replace(
-        handoff,
-        version=handoff.version + 1,
-        owner=to,
-        handovers=(*handoff.handovers, Handover(handoff.owner, at, by)),
-    )
+    why = f"given by {policy.person(move.by).name}"
+    after = pass_on(handoff, move.to, by=move.by, at=move.at, policy=policy, why=why)
+    after = replace(after, note=move.note or handoff.note)
+    return Decision("moved", after, f"passed on to {move.to}", Announcement("HandoffReassigned", moved_detail(after)))
 
 
 def _snoozed(handoff: Handoff, move: Move, policy: HandoffPolicy) -> Decision:

@@ -1,5 +1,5 @@
 """
-A handoff that goes to somebody else by itself, because its owner let a clock run out or left the playbook.
+A handoff that goes to somebody else: by hand, or by itself because its owner let a clock run out or left the playbook.
 
 What ran out starts anew for who is given it; it stays with who let it run out. Only what nobody accepted is passed on
 because of a clock: whoever accepted a lead keeps it until somebody says otherwise.
@@ -46,9 +46,9 @@ def not_again(handoff: Handoff) -> frozenset[str]:
     return frozenset({handoff.owner, *(each.owner for each in handoff.handovers if each.by == SYSTEM)})
 
 
-def pass_on(handoff: Handoff, to: str, *, at: int, policy: HandoffPolicy, why: str) -> Handoff:
+def pass_on(handoff: Handoff, to: str, *, by: str, at: int, policy: HandoffPolicy, why: str) -> Handoff:
     """
-    Return the handoff as the other's, at the next version.
+    Return the handoff as the other's, at the next version; `by` is who passed it on, a person or SYSTEM.
 
     Clocks that ran out start anew for them, and stay with who let them run out; one that runs is not moved.
     """
@@ -60,7 +60,7 @@ def pass_on(handoff: Handoff, to: str, *, at: int, policy: HandoffPolicy, why: s
         owner=to,
         routed=why,
         clocks=clocks,
-        handovers=(*handoff.handovers, Handover(handoff.owner, at, SYSTEM, lost)),
+        handovers=(*handoff.handovers, Handover(handoff.owner, at, by, lost)),
     )
 
 

@@ -112,7 +112,7 @@ class Platform:
         return list(seen)
 
 
-def eventually(look: Callable[[], Any], what: str, *, seconds: float = WAIT) -> Any:
+def eventually(look: Callable[[], Any], what: str, *, seconds: float = WAIT, pause: float = 0.3) -> Any:
     """Return the first true answer of `look`; fail naming what was waited for."""
     end = time.monotonic() + seconds
     while True:
@@ -120,7 +120,7 @@ def eventually(look: Callable[[], Any], what: str, *, seconds: float = WAIT) -> 
         if found:
             return found
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.3)
+        time.sleep(pause)
 
 
 @pytest.fixture(scope="session")

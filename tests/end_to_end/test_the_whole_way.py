@@ -1,5 +1,6 @@
 """The deployed stage from the outside: HTTP in; lead, bus event, Slack message, mail and escalation out."""
 
+import json
 import random
 import re
 import time
@@ -160,11 +161,37 @@ def test_a_breached_clock_is_escalated_once_and_accept_makes_it_sql(platform, ad
     assert answer["status"] == 200
     eventually(lambda: platform.look_up(ADA)["settled"]["stage"] == "sql", "stage sql")
     eventually(lambda: "accepted" in str(message_of(platform, ada["lead_id"])).lower(), "the message updated")
+    eventually(lambda: platform.ask("/v1/reports/sla")["total"]["accepted"] >= 1, "the report")
     assert len(escalated()) == 1
     assert (
         sum(ada["lead_id"] in str(each.get("blocks")) and "thread_ts" not in each for each in platform.slack_messages())
         == 1
     )
+
+
+WITHIN = 5.0
+"""Seconds within which sales must see a demo request, and how many requests it is tried with."""
+TRIED = 12
+
+
+def test_a_demo_request_is_in_slack_within_seconds(platform, ada):
+    """One at a time, after the functions have started once: how the demo of one visitor reaches one rep."""
+    took = []
+    for number in range(TRIED):
+        email = f"asks-{number}@soon.example"
+        traits = {"email": email, "first_name": f"Asks{number}-", "title": "Director", "consent": True}
+        said = {"userId": f"asks-{number}"}
+        platform.post("/v1/identify", said | {"traits": traits, "messageId": f"asks-{number}-1"})
+        eventually(lambda e=email: platform.look_up(e).get("lead_id"), "the lead")
+        assert f"Asks{number}-" not in json.dumps(platform.slack_messages())
+        answer = platform.post("/v1/track", said | {"event": "Demo Requested", "messageId": f"asks-{number}-2"})
+        assert answer.status_code == 200
+        began = time.monotonic()
+        eventually(lambda n=number: f"Asks{n}-" in json.dumps(platform.slack_messages()), "the message in Slack", pause=0.05)
+        took.append(time.monotonic() - began)
+    spread = ", ".join(f"{each:.1f}" for each in sorted(took))
+    print(f"HTTP 200 to the message in Slack, {TRIED} demo requests, seconds: {spread}")
+    assert sorted(took)[TRIED // 2] <= WITHIN, spread
 
 
 def test_a_quiet_lead_cools_when_the_sweep_says_so(platform):

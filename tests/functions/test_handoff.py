@@ -168,6 +168,18 @@ def test_a_lead_that_stops_qualifying_loses_its_open_handoff_once(aws: Aws, cont
     assert table.DUE_AT not in item
 
 
+def test_a_merged_lead_that_stops_qualifying_loses_all_its_open_handoffs(aws: Aws, context: Context):
+    first = handed_off(context)
+    handoffs.write([handoffs.create_entry(replace(first, lead_id=OTHER, version=1), None)])
+    both = {"email#x": Naming(LEAD_ID, 1, 2), "user#u": Naming(OTHER, 1, 2)}
+    keep(lead(identities=both, settled=UNQUALIFIED))
+    for _ in range(2):
+        handler(sample("lead_unqualified"), context)
+    assert [each.outcome for home in (LEAD_ID, OTHER) for each in handoffs.get_handoffs(home)] == ["unqualified"] * 2
+    (elsewhere,) = (item for item in aws.items(table.lead_pk(OTHER)) if item[table.SK].startswith(table.CHANGE_PREFIX))
+    assert elsewhere["detail_type"] == "HandoffClosed"
+
+
 def test_a_lead_that_qualifies_again_meanwhile_keeps_it(aws: Aws, context: Context):
     handed_off(context)
     keep(lead(settled=Settled(qualified=True, qualification=2)))

@@ -340,6 +340,21 @@ def test_of_a_lead_passed_on_twice_only_the_last_owner_hears_and_once(aws: Aws, 
     assert [each["MessageAttributes"]["owner"]["Value"] for each in alerts] == [last]
 
 
+def test_a_handoff_whose_making_is_told_after_it_was_passed_on_is_told_once(
+    aws: Aws, owner: str, slack_api: SlackStand, monkeypatch
+):
+    said = policy(channels={"dach": "#dach"})
+    other = next(each.id for each in said.owners if each.id != owner)
+    teams = tuple(replace(each, teams=("dach",) if each.id == other else ()) for each in said.owners)
+    said = tells(monkeypatch, replace(said, owners=teams))
+    move("reassign", said, to=other)
+    for detail_type in ("HandoffReassigned", "HandoffCreated"):
+        told(aws, detail_type)
+    (posted,) = by_channel(slack_api).values()
+    assert len([each for each in posted if "thread_ts" not in each]) == 1
+    assert len(aws.messages(aws.alerts_queue_url)) == 1
+
+
 def test_nobody_is_told_that_a_lead_is_theirs_that_was_decided_meanwhile(aws: Aws, owner: str, slack_api: SlackStand):
     said = policy()
     move("reassign", said, to=next(each.id for each in said.owners if each.id != owner))

@@ -122,7 +122,6 @@ UNQUALIFIED = replace(QUALIFIED, settled=Settled(qualified=False, qualification=
 @pytest.mark.parametrize("lead", [UNQUALIFIED, None])
 def test_a_lead_that_stops_qualifying_closes_its_open_handoff(lead):
     decision = decide_unqualified(lead, OPEN, AT + 9)
-    assert decision is not None
     assert (decision.verdict, decision.handoff.state, decision.handoff.outcome) == ("moved", "closed", "unqualified")
     assert decision.announce is not None
     assert decision.announce.detail_type == "HandoffClosed"
@@ -132,7 +131,6 @@ def test_a_lead_that_stops_qualifying_closes_its_open_handoff(lead):
 @pytest.mark.parametrize("handoff", [ACCEPTED, REJECTED, CLOSED])
 def test_what_sales_decided_stays_when_the_lead_stops_qualifying(handoff):
     decision = decide_unqualified(UNQUALIFIED, handoff, AT + 9)
-    assert decision is not None
     assert decision.verdict == "refused"
 
 
@@ -140,13 +138,8 @@ def test_a_lead_that_qualifies_again_keeps_its_open_handoff():
     """Its newer qualification got none, because this one was still open; closing it would lose the lead."""
     again = replace(QUALIFIED, settled=Settled(qualified=True, qualification=2))
     decision = decide_unqualified(again, OPEN, AT + 9)
-    assert decision is not None
     assert decision.verdict == "refused"
     assert not decide_opening(again, 2, [OPEN]).opens
-
-
-def test_nothing_to_close():
-    assert decide_unqualified(UNQUALIFIED, None, AT) is None
 
 
 LEGAL = {
@@ -292,6 +285,15 @@ def test_a_lead_is_not_passed_on_for_ever():
     assert decide_move(handoff, Move("reassign", "helena", AT + 99, to=other), POLICY).verdict == "refused"
 
 
+def test_who_is_given_a_lead_by_hand_after_a_clock_ran_out_has_a_clock_of_their_own():
+    broken, _ = tick(OPEN, AT + 30 * DAY)
+    late = moved(broken, "reassign", "helena", 30 * DAY, to=OTHER)
+    contact = next(clock for clock in late.clocks if clock.name == "contact")
+    assert contact.breached_at is None
+    assert contact.due_at > AT + 30 * DAY
+    assert [clock.name for clock in late.handovers[0].clocks] == [clock.name for clock in OPEN.clocks]
+
+
 def test_who_got_an_accepted_lead_may_send_it_back_and_who_gave_it_may_not():
     passed = moved(ACCEPTED, "reassign", "maria", 90, to="helena")
     assert holder(passed) == "helena"
@@ -426,11 +428,9 @@ def test_no_history_leads_to_an_illegal_state(steps):
         before, now = handoff, now + wait
         if step == "sweep":
             handoff, found = tick(handoff, now)
-            said += [(each.clock, each.kind) for each in found]
+            said += [(each.clock, each.kind, len(before.handovers)) for each in found]  # once for each who had it
         elif step == "unqualify":
-            decision = decide_unqualified(UNQUALIFIED, handoff, now)
-            assert decision is not None
-            handoff = decision.handoff
+            handoff = decide_unqualified(UNQUALIFIED, handoff, now).handoff
         else:
             decision = decide_move(handoff, replace(step, at=now), POLICY)
             handoff = decision.handoff

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.handoff import Clock, Escalation, Handoff, Handover, ScoreThen
+from shared.handoff import SYSTEM, Clock, Escalation, Handoff, Handover, ScoreThen
 from shared.instants import DAY, HOUR
 from shared.rules.calendars import weekly
 from shared.rules.reassigning import goes_to_manager, moved_detail, must_pass_on, not_again, pass_on
@@ -38,7 +38,12 @@ BREACH = Tick("breached", "contact", AT + HOUR, "")
 def test_a_handoff_that_is_passed_on_starts_what_ran_out_anew_and_keeps_who_let_it_run_out():
     late = replace(BROKEN.clocks[0], escalations=(Escalation(AT + 9 * HOUR, "helena"),))
     moved = pass_on(
-        replace(BROKEN, clocks=(late, BROKEN.clocks[1])), "jonas", at=AT + HOUR, policy=POLICY, why="Maria did not act"
+        replace(BROKEN, clocks=(late, BROKEN.clocks[1])),
+        "jonas",
+        by=SYSTEM,
+        at=AT + HOUR,
+        policy=POLICY,
+        why="Maria did not act",
     )
     assert moved.clocks == (Clock("contact", AT + 2 * HOUR, AT + 2 * HOUR - 900), BROKEN.clocks[1])
     assert moved.handovers == (Handover("maria", AT + HOUR, "ripen", (late,)),)
@@ -47,7 +52,7 @@ def test_a_handoff_that_is_passed_on_starts_what_ran_out_anew_and_keeps_who_let_
     assert moved_detail(moved) == {"by": "ripen", "owner": "jonas", "from_owner": "maria"}
     assert next_due(moved) == AT + 2 * HOUR - 900
     gone = replace(POLICY, promises=())
-    assert pass_on(BROKEN, "jonas", at=AT + HOUR, policy=gone, why="x").clocks == BROKEN.clocks
+    assert pass_on(BROKEN, "jonas", by=SYSTEM, at=AT + HOUR, policy=gone, why="x").clocks == BROKEN.clocks
 
 
 @pytest.mark.parametrize(
