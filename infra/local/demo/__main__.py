@@ -57,6 +57,7 @@ def demo(folder: Path, *, seed: int, console: Console) -> bool:
     story.show_mails(show)
     story.show_cooling(show, best, end, now)
     story.show_breaches(show)
+    story.show_sla_report(show)
     unchanged = story.send_again(show, end)
     if unchanged:
         new_playbook.adjust_by_hand(show, end)

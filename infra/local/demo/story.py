@@ -14,6 +14,7 @@ from rich.console import Console
 
 from infra.local.demo import tables
 from infra.local.demo.audience import Audience, Call
+from infra.local.demo.commands import ripen
 from infra.local.demo.deployed import PAGE, Deployed, Json
 from infra.local.demo.posting import post_all
 from infra.local.errors import LocalError
@@ -221,6 +222,12 @@ def show_breaches(show: Show) -> None:
     show.console.print(tables.breaches_table(shown))
     if len(rows) > len(shown):
         show.console.print(f"  and {len(rows) - len(shown)} more, in Slack\n")
+
+
+def show_sla_report(show: Show) -> None:
+    """Print what a manager of sales reads: how fast each owner was, what is open, why leads came back."""
+    show.console.print("What a manager of sales sees: [bold]ripen report sla --by owner[/]")
+    ripen(show.stage, "report", "sla", "--by", "owner", "--stage", "local", console=show.console)
 
 
 def breach_row(message: Json) -> tuple[str, ...] | None:
