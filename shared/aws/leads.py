@@ -57,13 +57,20 @@ def get_leads(lead_ids: Iterable[str]) -> dict[str, Lead]:
     return {home: entry for home, entry in load(lead_ids).items() if isinstance(entry, Lead)}
 
 
-def homes_of(lead: Lead) -> tuple[str, ...]:
-    """Return every partition that can hold items of the lead, also those of identities beyond the ones it lists."""
+def homes_of(lead: Lead, unwritten: Mapping[str, bool] | None = None) -> tuple[str, ...]:
+    """
+    Return every partition that can hold items of the lead, also those of identities beyond the ones it lists.
+
+    Args:
+        lead: Whose.
+        unwritten: Homes it does not list that no item beside it remembers yet; True where a lead that had such homes
+            itself lived before it was merged.
+    """
     if len(lead.identities) < IDENTITIES_KEPT:
         return lead.homes
-    homes = dict.fromkeys(lead.homes)
-    owners = {lead.lead_id}
-    pending = [lead.lead_id]
+    homes = dict.fromkeys([*lead.homes, *(unwritten or {})])
+    pending = [lead.lead_id, *(home for home, more in (unwritten or {}).items() if more)]
+    owners = {*pending}
     while pending:
         for item in _further_homes(pending.pop()):
             home = item[table.SK].removeprefix(table.HOME_PREFIX)

@@ -155,7 +155,7 @@ def wanted(addressed: Iterable[Addressed], workspace: Workspace) -> set[str]:
             continue
         lead = workspace.lead_at(first.home)
         listed = lead.identities if lead is not None else {}
-        people = [lead for name in each.names if not name.anonymous and (lead := workspace.lead_at(name.home))]
+        people = _people(_acting(each, workspace), workspace) if rest else []
         for name in rest:
             if _must_look(name, people) if name.anonymous else name.identity not in listed:
                 missing |= _unknown(name.home, workspace)
@@ -318,10 +318,8 @@ def _visitor(name: Name, event: LeadEvent, workspace: Workspace) -> Lead | None:
 
 def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> Lead:
     event = addressed.event
-    known = [name for name in addressed.names if not name.anonymous]
-    if event.name != ALIASED:  # who calls alias means it
-        known = _acting(known, workspace)
-    found = [lead for name in known if (lead := workspace.lead_at(name.home)) is not None]
+    known = _acting(addressed, workspace)
+    found = _people(known, workspace)
     lead = found[0] if found else _newcomer(_first_home(known), workspace)
     for other in found[1:]:
         current = workspace.now[other.lead_id]
@@ -333,7 +331,7 @@ def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> 
     workspace.now[lead.lead_id] = lead
     for name in known:
         entry = workspace.now.get(name.home)
-        is_new = workspace.lead_at(name.home) is None and name.identity not in lead.identities
+        is_new = workspace.lead_at(name.home) is None and not any(name.identity in each.identities for each in found)
         if is_new or (
             isinstance(entry, Alias) and entry.alias_of != lead.lead_id
         ):  # a chain costs a read for each link
@@ -341,8 +339,7 @@ def _person(addressed: Addressed, workspace: Workspace, model: ScoringModel) -> 
             workspace.link(name.home, lead.lead_id)
     devices = [name for name in addressed.names if name.anonymous]
     for name in devices:
-        naming = lead.identities.get(name.identity)
-        if naming is None or naming.shared:
+        if _must_look(name, found):  # by what was loaded: the list of who they are together may have no room for it
             lead = _claim(name, lead, (event.occurred_at, _first_home(known)), workspace, model)
     if has_more_homes:  # what was read before does not tell what was said at these; the next claim reads again
         workspace.told.pop(lead.lead_id, None)
@@ -353,13 +350,21 @@ NAMES_TOGETHER = 10
 """Addresses, and user ids, that one lead can have: what names more is no person, but a team, a test or a mistake."""
 
 
-def _acting(known: Sequence[Name], workspace: Workspace) -> list[Name]:
+def _people(names: Iterable[Name], workspace: Workspace) -> list[Lead]:
+    return [lead for name in names if (lead := workspace.lead_at(name.home)) is not None]
+
+
+def _acting(addressed: Addressed, workspace: Workspace) -> list[Name]:
     """
     Return the names the event joins, the strongest first.
 
-    A name that would give one lead more than 10 addresses or 10 user ids joins nobody: the event counts for the
-    stronger one alone. What was joined before stays joined, so of such names the order of arrival decides.
+    A name that would give one lead more than 10 addresses or 10 user ids joins nobody, unless the event is an alias call:
+    who makes one means it. The event counts for the stronger name alone. What was joined before stays joined, so of such
+    names the order of arrival decides.
     """
+    known = [name for name in addressed.names if not name.anonymous]
+    if len(known) < 2 or addressed.event.name == ALIASED:
+        return known
     first, *rest = known
     acting = [first]
     together = {first.identity, *_listed_at(first, workspace)}
@@ -494,8 +499,7 @@ def _claim_again(entry: Alias, name: Name, lead: Lead, claim: tuple[int, str], w
             workspace.rebuild.add(other.lead_id)
     if is_moved:
         workspace.rebuild.add(lead.lead_id)
-    at = Naming(name.home, claim[0], claim[0])
-    lead = replace(lead, identities=joined_identities(lead.identities, {name.identity: at}))
+    lead = _listing(lead, {name.identity: Naming(name.home, claim[0], claim[0])}, workspace)
     return _sharing(lead, name, version, is_moved=is_moved)
 
 
@@ -506,18 +510,28 @@ def _turns(claims: Iterable[tuple[int, str]], workspace: Workspace) -> object:
 def _namings(person: Lead, name: Name, workspace: Workspace) -> set[tuple[int, str]]:
     """Return when the person named the device before it was known to be shared, as claims."""
     claims = {
-        (each.event.occurred_at, place)
+        (each.event.occurred_at, _claimant(each, person, workspace))
         for lead_id, past in workspace.told.items()
         if workspace.whose(lead_id) == person.lead_id
         for each in past
         if each.event.lead_id is None and not each.names[0].anonymous and name in each.names
-        if workspace.whose(place := _first_home([one for one in each.names if not one.anonymous])) == person.lead_id
     }
     naming = person.identities.get(name.identity)
     if naming is None or naming.shared:
         return claims
     known = {at for at, _ in claims}
     return claims | {(at, person.lead_id) for at in (naming.first, naming.last) if at not in known}
+
+
+def _claimant(each: Addressed, person: Lead, workspace: Workspace) -> str:
+    """
+    Return the home that claims in an event from the person's own timeline.
+
+    The homes that the person lists need not be loaded. A user id that is not theirs did not join: then the event, and
+    the claim, are the strongest name's alone.
+    """
+    place = _first_home([name for name in each.names if not name.anonymous])
+    return place if place in person.homes or workspace.whose(place) == person.lead_id else each.home
 
 
 def _sharing(lead: Lead, name: Name, version: int, *, is_moved: bool) -> Lead:
@@ -529,10 +543,16 @@ def _sharing(lead: Lead, name: Name, version: int, *, is_moved: bool) -> Lead:
 
 def _naming(lead: Lead, names: Sequence[Name], event: LeadEvent, workspace: Workspace) -> Lead:
     said = {name.identity: Naming(name.home, event.occurred_at, event.occurred_at) for name in names}
-    named_lead = replace(lead, identities=joined_identities(lead.identities, said))
-    new = (name.home for name in names if workspace.now.get(name.home) != workspace.stored.get(name.home))
-    _keep_further(dict.fromkeys((*lead.homes, *new), False), named_lead, workspace)
-    return named_lead
+    return _listing(lead, said, workspace)
+
+
+def _listing(lead: Lead, said: Mapping[str, Naming], workspace: Workspace) -> Lead:
+    """Return the lead with these identities too; homes that its list has no room for are kept beside it."""
+    listing = replace(lead, identities=joined_identities(lead.identities, said))
+    if len(listing.identities) >= IDENTITIES_KEPT:
+        new = (at.home for at in said.values() if workspace.now.get(at.home) != workspace.stored.get(at.home))
+        _keep_further(dict.fromkeys((*lead.homes, *new), False), listing, workspace)
+    return listing
 
 
 def share(

@@ -12,7 +12,7 @@ from shared.aws.items import to_item
 from shared.identity import address_hash, home, normal_email
 from shared.instants import HOUR, instant_text
 from shared.keys import mint_key
-from shared.lead import Lead, queue_message
+from shared.lead import IDENTITIES_KEPT, Lead, queue_message
 from shared.rules.attribution import NAMES_TOGETHER, share
 from shared.rules.consent import refusal
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context
@@ -165,6 +165,69 @@ def test_further_homes_are_found_after_their_lead_was_merged(aws: Aws, context: 
     assert {place("anon", f"d{number}") for number in range(23)} <= set(leads.homes_of(lead))
 
 
+def test_a_device_that_falls_off_the_list_for_one_that_others_claimed_is_still_found(aws: Aws, context: Context):
+    logins = [
+        event(f"e{number}", "Identified", NOW - (90 - number) * HOUR, user_id="u", anonymous_id=f"d{number}")
+        for number in range(IDENTITIES_KEPT - 1)
+    ]
+    for start in (0, 10):
+        deliver(context, f"m{start}", *logins[start : start + 10])
+    assert len(lead_at("user", "u").identities) == IDENTITIES_KEPT
+    deliver(context, "c", event("c", "Identified", NOW - 3 * HOUR, user_id="c", anonymous_id="kiosk"))
+    deliver(context, "u", event("u", "Identified", NOW - HOUR, user_id="u", anonymous_id="kiosk"))
+    lead = lead_at("user", "u")
+    assert {"anon#d0", "anon#kiosk"} - lead.identities.keys() == {"anon#d0"}
+    assert place("anon", "d0") in leads.homes_of(lead)
+
+
+def test_an_event_that_merges_names_a_device_the_two_have_no_room_for_together(aws: Aws, context: Context):
+    deliver(context, "a", event("a", "Identified", NOW - 99 * HOUR, user_id="a", email="a@x.example"))
+    for start in (0, 9):
+        logins = [
+            event(f"e{number}", "Identified", NOW - (90 - number) * HOUR, user_id="a", anonymous_id=f"d{number}")
+            for number in range(start, start + 9)
+        ]
+        deliver(context, f"m{start}", *logins)
+    deliver(context, "b", event("b", "Identified", NOW - 9 * HOUR, user_id="b", anonymous_id="phone"))
+    assert "anon#d0" in lead_at("user", "a").identities
+    said = {"user_id": "b", "email": "a@x.example", "anonymous_id": "d0"}
+    deliver(context, "join", event("join", "Demo Requested", NOW - 95 * HOUR, **said))
+    lead = lead_at("user", "b")
+    assert lead.settled.qualified
+    assert "anon#d0" not in lead.identities
+    assert place("anon", "d0") in leads.homes_of(lead)
+    assert lead_at("user", "a").lead_id == lead_at("anon", "d0").lead_id == lead.lead_id
+
+
+def test_an_event_whose_user_id_joins_nobody_claims_that_users_device_for_the_address(aws: Aws, context: Context):
+    for number in range(NAMES_TOGETHER):
+        said = event(f"e{number}", "Identified", user_id="team", email=f"p{number}@x.example", anonymous_id="kiosk")
+        deliver(context, f"m{number}", said)
+    named = {"user_id": "team", "email": "last@x.example", "anonymous_id": "kiosk"}
+    both = [event("own", "Page Viewed", NOW - 90, user_id="team"), event("last", "Identified", NOW - 60, **named)]
+    deliver(context, "last", *both)
+    deliver(
+        context, "view", event("view", "Page Viewed", anonymous_id="kiosk", at=NOW, properties={"path": "/pricing"})
+    )
+    last, team = lead_at("email", "last@x.example"), lead_at("user", "team")
+    assert ["pricing_page" in str(lead.facts) for lead in (last, team)] == [True, False]
+
+
+def test_a_device_that_only_the_merged_lead_remembered_is_read_in_the_batch_of_the_merge(aws: Aws, context: Context):
+    deliver(context, "first", event("first", "Identified", NOW - 200 * HOUR, user_id="a", email="a@x.example"))
+    for number in range(23):
+        said = event(f"e{number}", "Identified", NOW - (90 - number) * HOUR, user_id="b", anonymous_id=f"d{number}")
+        deliver(context, f"m{number}", said)
+    view = event("view", "Page Viewed", NOW - 60 * HOUR, anonymous_id="d0", properties={"path": "/pricing"})
+    deliver(context, "view", view)
+    assert "pricing_page" in str(lead_at("user", "b").facts)
+    join = event("join", "Identified", NOW - 80 * HOUR, user_id="b", email="a@x.example")
+    deliver(context, "both", join, event("c", "Identified", NOW - 70 * HOUR, user_id="c", anonymous_id="d0"))
+    merged, other = lead_at("user", "b"), lead_at("user", "c")
+    assert merged.lead_id == place("user", "a")
+    assert ["pricing_page" in str(lead.facts) for lead in (merged, other)] == [False, True]
+
+
 def test_a_server_moves_the_address_and_the_old_one_keeps_its_own_consent(aws: Aws, context: Context):
     old, new = ("old@x.example", "new@x.example")
     first = event("1", "Identified", NOW - 9 * HOUR, user_id="u", email=old, traits={"consent": True})
@@ -271,6 +334,39 @@ def test_who_said_stop_and_gets_another_address_has_said_stop(known, aws: Aws, c
     assert refusal(addresses.get_address(other), silence_is_consent=True) == "stopped"
 
 
+@pytest.mark.parametrize("traits", [{"consent": True}, {}], ids=["said again", "not said again"])
+@pytest.mark.parametrize("known", ["nobody's", "somebody's by proof"])
+def test_a_yes_from_before_the_stop_opts_no_other_address_in(known, traits, aws: Aws, context: Context):
+    """Clients repeat every trait they know; whoever pressed stop in a mail, their records still say yes."""
+    first, other = (address_hash(f"{name}@x.example", IDENTITY_SECRET) for name in ("first", "other"))
+    agreed = event("a", "Identified", NOW - 90 * HOUR, user_id="u", email="first@x.example", traits={"consent": True})
+    deliver(context, "m1", agreed, at=NOW - 90 * HOUR)
+    addresses.record_consent(first, stopped_at=NOW - 50 * HOUR)
+    if known == "somebody's by proof":
+        deliver(context, "m2", event("b", "Identified", NOW - 30 * HOUR, user_id="v", email="other@x.example"))
+    for number, at in enumerate((NOW - 9 * HOUR, NOW - 8 * HOUR)):
+        moved = event(f"c{number}", "Identified", at, user_id="u", email="other@x.example", traits=traits)
+        for _ in range(2):
+            deliver(context, f"n{number}", moved, at=at)
+            assert refusal(addresses.get_address(other), silence_is_consent=False) in ("stopped", "no opt-in")
+    no, yes = ({"consent": said} for said in (False, True))
+    deliver(context, "x1", event("d", "Identified", NOW, user_id="u", email="other@x.example", traits=no), at=NOW)
+    again = event("e", "Identified", NOW + 60, user_id="u", email="other@x.example", traits=yes)
+    deliver(context, "x2", again, at=NOW + 60)
+    assert refusal(addresses.get_address(other), silence_is_consent=False) is None
+
+
+def test_who_agreed_again_after_the_stop_and_changes_the_address_has_agreed(aws: Aws, context: Context):
+    first, other = (address_hash(f"{name}@x.example", IDENTITY_SECRET) for name in ("first", "other"))
+    agreed = event("a", "Identified", NOW - 90 * HOUR, user_id="u", email="first@x.example", traits={"consent": True})
+    deliver(context, "m1", agreed, at=NOW - 90 * HOUR)
+    addresses.record_consent(first, stopped_at=NOW - 50 * HOUR)
+    addresses.record_consent(first, opted_in_at=NOW - 40 * HOUR)
+    moved = event("b", "Identified", NOW, user_id="u", email="other@x.example", traits={"consent": True})
+    deliver(context, "m2", moved, at=NOW)
+    assert refusal(addresses.get_address(other), silence_is_consent=False) is None
+
+
 def test_a_yes_that_one_person_gave_undoes_no_stop_of_an_address_that_turns_out_to_be_theirs(
     aws: Aws, context: Context
 ):
@@ -292,6 +388,22 @@ def test_a_yes_that_one_person_gave_undoes_no_stop_of_an_address_that_turns_out_
         at=NOW + 60,
     )
     assert refusal(addresses.get_address(other), silence_is_consent=True) is None
+
+
+@pytest.mark.parametrize("batches", [[[0, 1, 2]], [[0], [1, 2]], [[0], [1], [2]]])
+def test_a_yes_of_one_address_is_no_opt_in_of_another_that_said_stop_in_one_batch_or_in_three(
+    batches, aws: Aws, context: Context
+):
+    said = [
+        event("a", "Identified", NOW - 9 * HOUR, user_id="u", email="stop@x.example", traits={"consent": False}),
+        event("b", "Identified", NOW - 8 * HOUR, user_id="u", email="yes@x.example", traits={"consent": True}),
+        event("c", "Identified", NOW - 7 * HOUR, user_id="u", email="stop@x.example"),
+    ]
+    for batch in batches:
+        deliver(context, f"m{batch}", *(said[number] for number in batch))
+    stop, yes = (addresses.get_address(address_hash(f"{each}@x.example", IDENTITY_SECRET)) for each in ("stop", "yes"))
+    assert (stop.stopped_at, stop.opted_in_at) == (NOW - 9 * HOUR, None)
+    assert yes.opted_in_at == NOW - 8 * HOUR
 
 
 def test_of_two_people_who_turn_out_to_be_one_each_address_keeps_what_it_allows(aws: Aws, context: Context):

@@ -9,7 +9,7 @@ import pytest
 from shared.identity import home
 from shared.instants import HOUR, parse_instant
 from shared.lead import Alias, Lead, LeadEvent, Naming
-from shared.rules.attribution import Addressed, Name, Workspace, wanted
+from shared.rules.attribution import NAMES_TOGETHER, Addressed, Name, Workspace, wanted
 from shared.rules.model import scoring_model
 from tests.rules.world import SECRET, World
 
@@ -106,6 +106,38 @@ def test_what_was_read_of_somebody_is_read_again_once_they_have_another_name(joi
         claims.append(world.homes[home("anon", "laptop", SECRET)].claims)
     assert claims[0] == claims[1]
     assert len(claims[0]) == 5
+
+
+def test_logins_under_an_earlier_name_that_nothing_made_us_load_are_claims_too(model):
+    """The device was claimed as ann, then used as smith, who had turned out to be ann; only her timelines say when."""
+    world = World(model)
+    address = "ann@example.com"
+    world.apply([said(user, "Identified", 30, user_id=user, email=address) for user in ("ann", "smith")])
+    world.apply([said("1", "Identified", 20, user_id="ann", anonymous_id="laptop")])
+    for hours in (18, 15, 10):
+        login = said(f"s{hours}", "Identified", hours, user_id="smith", email=address, anonymous_id="laptop")
+        world.apply([login])
+    world.apply([said("v", "Page Viewed", 14, anonymous_id="laptop", path="/pricing")])
+    world.apply([said("2", "Identified", 17, user_id="carl", anonymous_id="laptop")])
+    saw = [any("pricing_page" in filing for filing in world.lead("user", who).facts) for who in ("ann", "carl")]
+    assert saw == [True, False]
+    who = [(20, "ann"), (18, "smith"), (17, "carl"), (15, "smith"), (10, "smith")]
+    claims = world.homes[home("anon", "laptop", SECRET)].claims
+    assert claims == tuple((NOW - hours * HOUR, home("user", user, SECRET)) for hours, user in who)
+
+
+def test_logins_with_a_user_id_that_joins_nobody_claim_for_the_address(model):
+    world = World(model)
+    for number in range(NAMES_TOGETHER):
+        world.apply([said(f"t{number}", "Identified", 30 - number, user_id="team", email=f"p{number}@example.com")])
+    for hours in (15, 12, 8):
+        last = said(f"l{hours}", "Identified", hours, user_id="team", email="last@example.com", anonymous_id="laptop")
+        world.apply([last])
+    world.apply([said("v", "Page Viewed", 11, anonymous_id="laptop", path="/pricing")])
+    world.apply([said("c", "Identified", 14, user_id="carl", anonymous_id="laptop")])
+    assert world.lead("email", "last@example.com") != world.lead("user", "team")
+    for kind, who, saw in (("email", "last@example.com", True), ("user", "carl", False), ("user", "team", False)):
+        assert any("pricing_page" in filing for filing in world.lead(kind, who).facts) is saw, who
 
 
 def test_what_a_device_of_eight_people_did_before_the_oldest_of_their_claims_is_nobodys(model):
