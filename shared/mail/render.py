@@ -6,6 +6,7 @@ somebody's mail), autoescaped in HTML, bounded in time and size, and without tag
 """
 
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from liquid.exceptions import LiquidError
 
 from shared.errors import RipenError
 
-PROFILE_FIELDS = ("first_name", "company", "industry", "title")
+PROFILE_FIELDS = ("first_name", "company", "industry", "title", "role", "last_asset")
 """Profile fields a template may use, each with a fallback: any of them can be missing."""
 
 OPTIONAL_FIELDS = (*PROFILE_FIELDS, "owner_name")
@@ -29,7 +30,13 @@ CONFIRM_FIELDS = ("sender_name", "postal_address", "unsubscribe_url", "confirm_u
 LONGEST_FIELD = 60
 """Longest profile value we print, in characters; longer ones are not names."""
 
-_LINK_LIKE = re.compile(r"://|www\.|@|[\w-]\.[a-z]{2,}(?!\w)", re.IGNORECASE)
+LONGEST_LINE = 78
+WIDTH = 72
+"""Characters of a line of plain text that stay as they are, and to which longer ones are broken."""
+
+_BULLET = re.compile(r"(?:- |\d+\. |  +)")
+_LINK_LIKE = re.compile(r"://|www\.|@|[\w-][.\u3002\uff0e\uff61][^\W\d_]{2,}(?!\w)", re.IGNORECASE)
+"""Domains in any script, and with the dots of others that browsers take for one."""
 
 
 class TemplateError(RipenError, ValueError):
@@ -38,7 +45,7 @@ class TemplateError(RipenError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail's words."""
+    """A mail's words; what goes through another channel has no HTML, and a subject only where it has a title."""
 
     subject: str
     html: str
@@ -88,23 +95,27 @@ def presentable(value: object) -> str | None:
 
 def render(template: Mapping[str, str], fields: Mapping[str, Any]) -> Rendered:
     """
-    Render a mail.
+    Render a mail, or the text of another channel.
 
     Args:
-        template: `subject`, `preheader`, `html` and `text` as Liquid.
+        template: `subject`, `preheader`, `html` and `text` as Liquid; other channels have the text, and perhaps a subject.
         fields: What it may name; a field that is not there is missing.
 
     Raises:
         TemplateError: A missing field has no fallback, or a bound was passed.
     """
-    subject = one_line(_render(template["subject"], fields, html=False))
-    preheader = one_line(_render(template["preheader"], fields, html=False))
-    if not subject:
+    lines = {
+        name: one_line(_render(template[name], fields, html=False))
+        for name in ("subject", "preheader")
+        if name in template
+    }
+    if lines.get("subject") == "":
         raise TemplateError("the subject is empty")
+    text = _render(template["text"], fields, html=False)
+    if "html" not in template:
+        return Rendered(lines.get("subject", ""), html="", text=text)
     return Rendered(
-        subject=subject,
-        html=_render(template["html"], {**fields, "subject": subject, "preheader": preheader}, html=True),
-        text=_render(template["text"], fields, html=False),
+        lines["subject"], html=_render(template["html"], {**fields, **lines}, html=True), text=_wrapped(text)
     )
 
 
@@ -119,6 +130,21 @@ def names_used(source: str) -> set[str]:
 def one_line(text: str) -> str:
     """Return the text without line breaks, control characters and doubled spaces."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _wrapped(text: str) -> str:
+    """Return the text with the lines broken that a field made long; a line with an address stays whole."""
+    return "\n".join(
+        line
+        if len(line) <= LONGEST_LINE or "://" in line
+        else textwrap.fill(line, WIDTH, subsequent_indent=_indent(line), break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
+
+
+def _indent(line: str) -> str:
+    found = _BULLET.match(line)
+    return "" if found is None else " " * len(found[0])
 
 
 def _render(source: str, fields: Mapping[str, Any], *, html: bool) -> str:
