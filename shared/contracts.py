@@ -89,6 +89,42 @@ class RuleTriggered(LeadChange):
     reason: str
 
 
+class TrackEnded(Change):
+    """
+    A lead's run through a track of mails ended, and why.
+
+    `lead_id` is who began it; after a merge the run ends under the id it began under. `version` is the enrollment's.
+    """
+
+    detail_type = "TrackEnded"
+    track: Id
+    rotation: int = Field(ge=1, description="The nth run of the lead through the track.")
+    status: Literal["done", "exited"]
+    reason: str
+    exhausted: bool = Field(description="Every message of the track was planned: there is none left.")
+    goal: bool = Field(description="What the track is for was reached.")
+
+
+class TaskDue(Change):
+    """
+    A rep is to do something about a lead: a step of a track that is no message. Its words stand on the send.
+
+    `lead_id` is who began the run; `version` is the enrollment's.
+    """
+
+    detail_type = "TaskDue"
+    track: Id
+    rotation: int = Field(ge=1, description="The nth run of the lead through the track.")
+    step: int = Field(ge=0)
+    content: Id
+
+
+class LeadMailable(Change):
+    """A lead may be mailed that could not be before: it has its first address, one that is proven, or said yes to mail."""
+
+    detail_type = "LeadMailable"
+
+
 class ConfirmationRequested(Change):
     """An unproven source asked for mail to the lead's address; the address must be confirmed first."""
 
@@ -220,7 +256,10 @@ CHANGES: tuple[type[Change], ...] = (
     LeadUnqualified,
     StageChanged,
     RuleTriggered,
+    LeadMailable,
     ConfirmationRequested,
+    TrackEnded,
+    TaskDue,
     HandoffCreated,
     HandoffAccepted,
     HandoffContacted,

@@ -1,15 +1,18 @@
 """
 Put leads into tracks, and take them out.
 
-Trigger      EventBridge: BandChanged, LeadQualified, HandoffAccepted, HandoffRejected, ConfirmationRequested
-             (events/band_changed.json, events/handoff_rejected.json, events/confirmation_requested.json)
-Reads        the lead, its enrollments at every home it has, the handoff, the playbook
-Writes       enrollment; a message on the queue `sends` for a confirmation mail
-Emits        nothing
+Trigger      EventBridge: BandChanged, LeadQualified, LeadUnqualified, StageChanged, RuleTriggered, LeadMailable,
+             TrackEnded, HandoffAccepted, HandoffRejected, ConfirmationRequested (events/band_changed.json,
+             events/rule_triggered.json, events/lead_mailable.json, events/track_ended.json,
+             events/handoff_rejected.json, events/confirmation_requested.json)
+Reads        the lead, its enrollments at every home it has, the handoff, the playbook in force and those runs entered under
+Writes       enrollments, with the change that tells of an end; a message on the queue `sends` for a confirmation mail
+Emits        TrackEnded, through the outbox
 Repeat-safe  decided from the lead as it is now; every enrollment remembers the change and the version it was decided
              from and is written on the version that was read; confirmation mails are counted on the address
 """
 
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -25,22 +28,28 @@ from shared.contracts import (
     HandoffAccepted,
     HandoffChange,
     HandoffRejected,
+    LeadMailable,
     LeadQualified,
+    LeadUnqualified,
+    RuleTriggered,
+    StageChanged,
+    TrackEnded,
 )
 from shared.errors import ConflictError
 from shared.instants import instant_text
 from shared.lead import Lead
 from shared.mailing import Enrollment
-from shared.rules.tracks import (
+from shared.rules.enrolling import (
+    Book,
     Cause,
-    follow_band,
-    one_per_track,
+    follow,
+    one_at_a_time,
     pause_for_sales,
     return_from_sales,
     sent_back,
-    superseded,
-    tracks_of,
 )
+from shared.rules.model import ScoringModel, scoring_model
+from shared.rules.tracks import GOING, Track, one_per_track, superseded, tracks_of
 from shared.telemetry import logger, metrics
 
 TRIES = 4
@@ -48,7 +57,18 @@ TRIES = 4
 
 HEARD: dict[str, type[Change]] = {
     change.detail_type: change
-    for change in (BandChanged, LeadQualified, HandoffAccepted, HandoffRejected, ConfirmationRequested)
+    for change in (
+        BandChanged,
+        LeadQualified,
+        LeadUnqualified,
+        StageChanged,
+        RuleTriggered,
+        LeadMailable,
+        TrackEnded,
+        HandoffAccepted,
+        HandoffRejected,
+        ConfirmationRequested,
+    )
 }
 
 
@@ -66,6 +86,9 @@ def enroll(change: Change) -> list[Enrollment]:
     """
     Bring the lead's enrollments in line with the change. Returns those that were written.
 
+    What began or waits is looked at once more: whoever began another run at the same moment, or ended the one that ours
+    waits for, saw ours as little as we saw theirs.
+
     Raises:
         ConflictError: Others kept changing them. What was written stands; the message may come again.
     """
@@ -76,7 +99,8 @@ def enroll(change: Change) -> list[Enrollment]:
             logger.info("the lead is gone", lead_id=change.lead_id, change_id=change.change_id)
             return written
         try:
-            for run in _decide(lead, change):
+            runs = _decide(lead, change)
+            for run in runs:
                 enrollments.save(run)
                 written.append(run)
                 logger.info(
@@ -86,7 +110,8 @@ def enroll(change: Change) -> list[Enrollment]:
                 )  # fmt: skip
         except ConflictError:
             continue
-        return written
+        if not any(run.status in ("active", "held") for run in runs):
+            return written
     raise ConflictError("the enrollments kept changing")
 
 
@@ -98,27 +123,57 @@ def ask_to_confirm(change: ConfirmationRequested) -> None:
 
 def _decide(lead: Lead, change: Change) -> list[Enrollment]:
     document = playbooks.current()
-    found = [run for home in lead.homes for run in enrollments.get_enrollments(home)]
-    runs, younger = one_per_track(found)
-    ended = [superseded(run, change.at) for run in younger]
-    cause = Cause(change.change_id, change.lead_id, change.at, change.version)
-    if isinstance(change, HandoffChange):
-        return ended + _after_sales(lead, runs, change, cause, document)
-    return ended + follow_band(lead, runs, tracks_of(document), cause, document["bundle"])
+    runs, younger = one_per_track(enrollments.get_all(lead.homes))
+    book = _book(document, runs)
+    return [superseded(run, change.at) for run in younger] + _followed(lead, runs, change, book, document)
 
 
-def _after_sales(
-    lead: Lead, runs: dict[str, Enrollment], change: HandoffChange, cause: Cause, document: dict[str, Any]
+def _followed(
+    lead: Lead, runs: dict[str, Enrollment], change: Change, book: Book, document: dict[str, Any]
 ) -> list[Enrollment]:
-    """Follow what a rep did, if the handoff as it is now still says so: messages come late and twice."""
+    cause = _cause(change)
+    if not isinstance(change, HandoffChange):
+        return follow(lead, runs, book, cause)
     handoff = handoffs.get_handoff(change.lead_id, change.handoff)
-    if handoff is None:
-        return []
-    if isinstance(change, HandoffRejected):
+    if handoff is not None and isinstance(change, HandoffRejected):
         back = sent_back(document, change.reason_code)
-        return return_from_sales(
-            lead, runs, tracks_of(document), back, cause, handoff=change.handoff, playbook=document["bundle"]
-        )
-    if handoff.state == "accepted" or handoff.outcome == "won":
-        return pause_for_sales(runs.values(), handoff=change.handoff, version=change.version, at=change.at)
-    return []
+        return return_from_sales(lead, runs, book, back, cause, handoff=change.handoff)
+    # A message comes late and twice: what holds is the handoff as it is now.
+    if handoff is not None and (handoff.state == "accepted" or handoff.outcome == "won"):
+        return pause_for_sales(lead, runs, book, handoff=change.handoff, version=change.version, at=change.at)
+    return one_at_a_time(lead, runs, {}, book, change.at)
+
+
+def _cause(change: Change) -> Cause:
+    said = (change.change_id, change.lead_id, change.at, change.version)
+    match change:
+        case RuleTriggered():
+            return Cause(*said, "rule", rule=change.rule)
+        case LeadMailable() | ConfirmationRequested():
+            return Cause(*said, "mail")
+        case TrackEnded():
+            return Cause(*said, "end", ended=(change.track, change.rotation))
+        case StageChanged():
+            return Cause(*said, "stage", stage=change.to_stage)
+        case LeadUnqualified():
+            return Cause(*said, "stage")
+    return Cause(*said, "sales" if isinstance(change, HandoffChange) else "band")
+
+
+def _book(document: dict[str, Any], runs: dict[str, Enrollment]) -> Book:
+    bundle = document["bundle"]
+    entered = {run.playbook for run in runs.values() if run.status in GOING} - {bundle}
+    pinned = {name: tracks for name in entered if (tracks := _kept(name)) is not None}
+    return Book(bundle, tracks_of(document), _model(bundle), pinned)
+
+
+def _kept(bundle: str) -> dict[str, Track] | None:
+    try:
+        return tracks_of(playbooks.document(bundle))
+    except playbooks.UnknownPlaybookError:
+        return None
+
+
+@lru_cache(maxsize=2)
+def _model(bundle: str) -> ScoringModel:
+    return scoring_model(playbooks.document(bundle))

@@ -1,82 +1,297 @@
 """
-Who is in which track: entering, leaving, pausing and coming back.
+What a track is: its steps, whom it is for, when it ends, and which of several runs goes first.
 
-A lead runs through a track while its settled band is one of the track's; sales takes it out by accepting it and may
-send it back with a reason. One run per track at a time, a cool-down between runs, never two runs for one cause.
-Every decision returns the enrollments as they become; an empty answer means nothing changes.
+A run goes by the steps, arms, goal and exits of the playbook it entered under; whether somebody may enter, and whether
+the track still exists, is said by the playbook in force. Who enters and leaves is decided in `enrolling.py`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any, Literal
 
 from shared.lead import Lead
 from shared.mailing import Enrollment, Status
+from shared.rules.model import DERIVED, ScoringModel
+from shared.rules.patterns import compiled
+from shared.rules.profile import profile_values
+from shared.rules.qualification import grade_of
+from shared.rules.scoring import fitting_of
 
 NOT_NURTURED = frozenset({"sql", "customer", "disqualified"})
 """Stages in which sales has the lead, it bought, or it never will: no track begins, whatever the band."""
 
-
-GOING: frozenset[Status] = frozenset({"active", "paused"})
+GOING: frozenset[Status] = frozenset({"active", "held", "paused"})
 """A run that has not ended."""
+
+HOLDOUT = "holdout"
+"""Arm of a run that gets nothing, so that what the track does can be told from what would have happened anyway."""
+
+Channel = Literal["mail", "sms", "task", "webhook"]
+Pattern = Mapping[str, Any]
+Condition = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One content of a step, for whom `where` matches; without one it is for everybody else."""
+
+    where: Pattern | None
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to do a step: its content, its share of the addresses by weight, its own time of day (`09:00`) if any."""
+
+    name: str
+    content: str
+    weight: int = 1
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """
+    Arms that are tried against each other.
+
+    `least` sends per arm before anything is concluded, with `confidence` percent; an arm with `guard` percent points
+    more unsubscribes than another cannot win. `winner` is an arm chosen by hand; `drop` takes what loses out of the draw.
+    `out` are the arms that it took out so far: no playbook says so, the trial does.
+    """
+
+    name: str
+    measure: Literal["clicks", "opens", "goal"]
+    arms: tuple[Arm, ...]
+    least: int
+    confidence: int
+    guard: float
+    winner: str | None = None
+    drop: bool = False
+    out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One mail of a track, and how long after the one before it goes (the first: after entry)."""
+    """
+    One message of a track, `delay` seconds after the one before (the first: after entry), at a time of day if `at` says one.
 
-    content: str
+    With a `test` there are no choices: the arm says the content. `to` names the webhook.
+    """
+
     delay: int
+    channel: Channel = "mail"
+    choices: tuple[Choice, ...] = ()
+    test: Test | None = None
+    to: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """For whom a track is at entry; what is empty asks nothing. `quadrants` are grades with levels, as in `A1`."""
+
+    grades: frozenset[str] = frozenset()
+    levels: frozenset[int] = frozenset()
+    quadrants: frozenset[str] = frozenset()
+    where: Pattern = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One series of mails, the settled bands it is for, and the least time between the end of a run and the next."""
+    """
+    One series of messages.
+
+    `bands` are the settled bands it is for, empty for any; `cool_down` is the least time between the end of a run and the
+    next. It is entered by a change of the band or, with `starts_with`, by a new cause of one of those rules; one without
+    either is only reached by `next` of another, or by a reject reason. `goal` and `exits` are conditions, None for none.
+    """
 
     name: str
     bands: frozenset[str]
     cool_down: int
     steps: tuple[Step, ...]
+    topic: str | None = None
+    priority: int = 0
+    starts_with: frozenset[str] = frozenset()
+    audience: Audience = Audience()
+    goal: Condition | None = None
+    exits: Condition | None = None
+    on_accept: Literal["pause", "exit"] = "pause"
+    on_return: Literal["resume", "exit"] = "exit"
+    holdout: int = 0
+    reenter: bool = True
+    next: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The change that asks for a decision: its id, whose it is, its instant, and the version of what changed."""
-
-    change_id: str
-    lead_id: str
-    at: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class SentBack:
-    """What a reject reason says about nurturing: the track to return to, if any, and how long to leave the lead be."""
-
-    code: str
-    returns_to: str | None
-    cool_down: int
+    @property
+    def span(self) -> int:
+        """Seconds from entry to the last message, if nothing puts one off."""
+        return sum(step.delay for step in self.steps)
 
 
 def tracks_of(document: Mapping[str, Any]) -> dict[str, Track]:
-    """Read the tracks of a compiled playbook."""
-    return {
-        name: Track(
-            name=name,
-            bands=frozenset(said["bands"]),
-            cool_down=said["cool_down_seconds"],
-            steps=tuple(Step(step["content"], step["delay_seconds"]) for step in said["steps"]),
-        )
-        for name, said in document["tracks"].items()
-    }
+    """Read the tracks of a compiled playbook, also of one that was compiled when steps were one mail each."""
+    return {name: _track(name, said) for name, said in document["tracks"].items()}
 
 
-def sent_back(document: Mapping[str, Any], code: str) -> SentBack:
-    """Read a reject reason; one that the playbook no longer has sends the lead nowhere."""
-    for said in document["handoff"]["reject_reasons"]:
-        if said["code"] == code:
-            return SentBack(code, said.get("returns_to"), said["cool_down_seconds"])
-    return SentBack(code, None, 0)
+def _track(name: str, said: Mapping[str, Any]) -> Track:
+    audience = said.get("audience") or {}
+    return Track(
+        name=name,
+        bands=frozenset(said["bands"]),
+        cool_down=said["cool_down_seconds"],
+        steps=tuple(_step(step) for step in said["steps"]),
+        topic=said.get("topic"),
+        priority=said.get("priority", 0),
+        starts_with=frozenset(said.get("starts_with", ())),
+        audience=Audience(
+            grades=frozenset(audience.get("grades", ())),
+            levels=frozenset(audience.get("levels", ())),
+            quadrants=frozenset(audience.get("quadrants", ())),
+            where=audience.get("where", {}),
+        ),
+        goal=said.get("goal"),
+        exits=said.get("exits"),
+        on_accept=said.get("on_accept", "pause"),
+        on_return=said.get("on_return", "exit"),
+        holdout=said.get("holdout", 0),
+        reenter=said.get("reenter", True),
+        next=said.get("next"),
+    )
+
+
+def _step(said: Mapping[str, Any]) -> Step:
+    if "content" in said:
+        return Step(said["delay_seconds"], choices=(Choice(None, said["content"]),))
+    test = said.get("test")
+    return Step(
+        delay=said["delay_seconds"],
+        channel=said["channel"],
+        choices=tuple(Choice(each.get("where"), each["content"]) for each in said["choices"]),
+        test=None if test is None else Test(**{**test, "arms": tuple(Arm(**arm) for arm in test["arms"])}),
+        to=said.get("to"),
+        at=said.get("at"),
+    )
+
+
+def contents_of(step: Step) -> tuple[str, ...]:
+    """Return every content the step can send."""
+    arms = () if step.test is None else step.test.arms
+    return tuple(dict.fromkeys([*(each.content for each in step.choices), *(arm.content for arm in arms)]))
+
+
+def content_for(step: Step, lead: Lead, model: ScoringModel) -> str:
+    """Return the content of a step without a test: that of the first choice that fits, the last of which always does."""
+    if all(each.where is None for each in step.choices):
+        return step.choices[0].content
+    asked = frozenset(name for each in step.choices for name in names_in(each.where or {}))
+    values = values_of(lead, model, asked)
+    return next(each.content for each in step.choices if each.where is None or compiled(each.where)(values))
+
+
+def values_of(lead: Lead, model: ScoringModel, asked: frozenset[str]) -> dict[str, Any]:
+    """Return what a pattern of a track sees of a lead, where it names the `asked` fields: the profile, band, stage, grade."""
+    derived = asked & DERIVED
+    if "lists" in derived:
+        derived |= DERIVED & {known.field for known in model.lists}
+    values = {**profile_values(lead, model, derived), "band": lead.settled.band, "stage": lead.settled.stage}
+    if "grade" in asked:
+        values["grade"] = grade_of(sum(rule.points for rule in fitting_of(lead, model).fit), model)
+    return values
+
+
+def names_in(where: Pattern) -> Iterator[str]:
+    """Yield the top-level fields of a pattern, those of its alternatives too."""
+    for name, wanted in where.items():
+        if name == "$or":
+            for branch in wanted:
+                yield from names_in(branch)
+        else:
+            yield name
+
+
+def sticky(name: str, key: str, weights: Mapping[str, int]) -> str:
+    """
+    Draw one of the names by its weight: for the same draw and key always the same one, as long as the weights stay.
+
+    Args:
+        name: Of the draw; different draws are independent of each other.
+        key: Who is drawn for: the name of an address, which merges keep.
+        weights: Whole numbers, one of them above 0, in the order in which they are laid out.
+    """
+    hashed = blake2b(key.encode(), key=blake2b(name.encode(), digest_size=32).digest(), digest_size=8)
+    place = int.from_bytes(hashed.digest(), "big") % sum(weights.values())
+    ends = accumulate(weights.values())
+    return next(drawn for drawn, end in zip(weights, ends, strict=True) if place < end)
+
+
+def is_held_out(track: Track, key: str) -> bool:
+    """Tell whether the address is among those that get nothing of the track; the same in every run."""
+    weights = {HOLDOUT: track.holdout, "": 100 - track.holdout}
+    return track.holdout > 0 and sticky(f"holdout {track.name}", key, weights) == HOLDOUT
+
+
+def met(condition: Condition | None, lead: Lead, rules: frozenset[str], *, by_band: bool = True) -> bool:
+    """
+    Tell whether a goal or exit holds for the lead as it is settled, of which these rules hold; None never does.
+
+    Without `by_band` the lead is in no band that a condition names: sales sent it there, whatever its band.
+    """
+    if condition is None:
+        return False
+    ((form, wanted),) = condition.items()
+    if form in ("any", "all"):
+        answers = (met(each, lead, rules, by_band=by_band) for each in wanted)
+        return any(answers) if form == "any" else all(answers)
+    if form == "band":
+        return by_band and lead.settled.band in wanted
+    if form == "stage":
+        return lead.settled.stage in wanted
+    if form == "qualified":
+        return lead.settled.qualified is wanted
+    return wanted in rules
+
+
+def why_met(
+    condition: Condition, lead: Lead, rules: frozenset[str], labels: Mapping[str, str], *, by_band: bool = True
+) -> str:
+    """Return in words which part of a condition holds."""
+    ((form, wanted),) = condition.items()
+    if form in ("any", "all"):
+        holding = [
+            why_met(each, lead, rules, labels, by_band=by_band)
+            for each in wanted
+            if met(each, lead, rules, by_band=by_band)
+        ]
+        return holding[0] if form == "any" else " and ".join(holding)
+    if form == "qualified":
+        return "MQL" if wanted else "not MQL"
+    if form == "rule":
+        label: str = labels.get(wanted, wanted)
+        return label[0].lower() + label[1:]
+    return f"{form} {lead.settled.band if form == 'band' else lead.settled.stage}"
+
+
+def has_left(lead: Lead, run: Enrollment, track: Track) -> bool:
+    """Tell whether the lead is in none of the track's bands any more; whom sales sent here stays whatever its band."""
+    return run.by != "sales" and bool(track.bands) and lead.settled.band not in track.bands
+
+
+def first_of(runs: Iterable[Enrollment], tracks: Mapping[str, Track]) -> Enrollment | None:
+    """
+    Return which of a lead's active and held runs mails it, or None when none does: one at a time.
+
+    The higher priority goes first, then the one that is at it already, then the older. A held-out run mails nobody, so
+    it neither waits nor makes others wait.
+    """
+    mailing = [run for run in runs if run.status in ("active", "held") and run.arm != HOLDOUT]
+
+    def standing(run: Enrollment) -> tuple[int, bool, int, str]:
+        track = tracks.get(run.track)
+        return -(track.priority if track else 0), run.status != "active", run.entered_at, run.track
+
+    return min(mailing, key=standing, default=None)
 
 
 def one_per_track(runs: Iterable[Enrollment]) -> tuple[dict[str, Enrollment], list[Enrollment]]:
@@ -101,111 +316,12 @@ def superseded(run: Enrollment, at: int) -> Enrollment:
     return replace(run, status="exited", reason="an older run of this track goes on", due_at=None, ended_at=at)
 
 
-def follow_band(
-    lead: Lead, runs: Mapping[str, Enrollment], tracks: Mapping[str, Track], cause: Cause, playbook: str
-) -> list[Enrollment]:
-    """
-    Bring a lead's runs in line with its settled band.
-
-    Args:
-        lead: As it is now; the cause only says that something changed.
-        runs: The run that counts of each track; a new one takes its item, wherever a merge left it.
-        tracks: The playbook's.
-        cause: A change of the lead.
-        playbook: Name of the bundle a new run is pinned to.
-    Returns: The enrollments that change: exits first, then entries.
-    """
-    ended = [
-        replace(run, status="exited", reason=f"band {lead.settled.band}", due_at=None, ended_at=cause.at,
-                cause_lead=lead.lead_id, cause_version=lead.version)
-        for run in runs.values()
-        if run.status in GOING
-        and _is_news(run, cause)
-        and (run.track not in tracks or lead.settled.band not in tracks[run.track].bands)
-    ]  # fmt: skip
-    entered = [
-        _entry(lead, track, runs.get(track.name), cause, playbook, due_at=cause.at + track.steps[0].delay)
-        for track in tracks.values()
-        if lead.settled.band in track.bands and _may_enter(lead, track, runs.get(track.name), cause)
-    ]
-    return ended + entered
-
-
-def pause_for_sales(runs: Iterable[Enrollment], *, handoff: int, version: int, at: int) -> list[Enrollment]:
-    """Return the active runs as paused: a rep accepted the lead, and is the one who writes to it now."""
-    return [
-        replace(run, status="paused", reason=f"handoff {handoff} accepted", handoff=(handoff, version),
-                due_at=None, ended_at=at)
-        for run in runs
-        if run.status == "active" and (handoff, version) > run.handoff
-    ]  # fmt: skip
-
-
-def return_from_sales(
-    lead: Lead, runs: Mapping[str, Enrollment], tracks: Mapping[str, Track], back: SentBack, cause: Cause,
-    *, handoff: int, playbook: str,
-) -> list[Enrollment]:  # fmt: skip
-    """
-    Return the runs after a rep sent the lead back.
-
-    Paused runs end. The track the reason names begins again after the reason's cool-down, whatever the lead's band; a
-    run of it that is active goes on undisturbed. What the address already received is skipped when it is due.
-    """
-    news = (handoff, cause.version)
-    changed = {
-        run.track: replace(run, status="exited", reason=f"rejected: {back.code}", handoff=news, due_at=None,
-                           ended_at=cause.at)
-        for run in runs.values()
-        if run.status == "paused" and news > run.handoff
-    }  # fmt: skip
-    track = tracks.get(back.returns_to or "")
-    if track is not None and lead.value("email"):
-        run = runs.get(track.name)
-        if run is None or (run.status != "active" and news > run.handoff and run.cause != cause.change_id):
-            entered = _entry(lead, track, run, cause, playbook, due_at=cause.at + back.cool_down)
-            changed[track.name] = replace(entered, by="sales", handoff=news, reason=f"rejected: {back.code}")
-    return list(changed.values())
+def held_back(run: Enrollment, first: Enrollment) -> Enrollment:
+    """Return a run as it waits for another one to end; what it planned stays planned."""
+    return replace(run, status="held", reason=f"track {first.track} goes first", due_at=None,
+                   planned_at=run.planned_at if run.due_at is None else run.due_at)  # fmt: skip
 
 
 def _standing(run: Enrollment) -> tuple[int, int, str]:
-    order = {"active": 0, "paused": 1}.get(run.status, 2)
-    return order, run.entered_at if order < 2 else -(run.ended_at or 0), run.lead_id
-
-
-def _is_news(run: Enrollment, cause: Cause) -> bool:
-    """
-    Tell whether the change is newer than what the run was last decided from; older ones arrive late or twice.
-
-    Versions of different leads, before and after a merge, say nothing of each other.
-    """
-    return run.cause_lead != cause.lead_id or cause.version > run.cause_version
-
-
-def _may_enter(lead: Lead, track: Track, run: Enrollment | None, cause: Cause) -> bool:
-    if lead.settled.stage in NOT_NURTURED or not lead.value("email"):
-        return False
-    if run is None:
-        return True
-    if run.status == "active" or run.ended_at is None or not _is_news(run, cause):
-        return False
-    return run.cause != cause.change_id and run.ended_at + track.cool_down <= cause.at
-
-
-def _entry(
-    lead: Lead, track: Track, before: Enrollment | None, cause: Cause, playbook: str, *, due_at: int
-) -> Enrollment:
-    return Enrollment(
-        lead_id=lead.lead_id if before is None else before.lead_id,
-        track=track.name,
-        rotation=1 if before is None else before.rotation + 1,
-        status="active",
-        step=0,
-        playbook=playbook,
-        cause=cause.change_id,
-        cause_lead=lead.lead_id,
-        cause_version=lead.version,
-        entered_at=cause.at,
-        due_at=due_at,
-        handoff=(0, 0) if before is None else before.handoff,
-        version=0 if before is None else before.version,
-    )
+    order = {"active": 0, "held": 1, "paused": 2}.get(run.status, 3)
+    return order, run.entered_at if order < 3 else -(run.ended_at or 0), run.lead_id
