@@ -10,12 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from shared.engagement import EVENTS
 from shared.identity import event_key
-from shared.instants import HOUR, instant_text, parse_instant
-from shared.lead import Judgement, Lead, LeadEvent, Verdict, View
+from shared.instants import DAY, HOUR, instant_text, parse_instant
+from shared.lead import STRICTNESS, Judgement, Lead, LeadEvent, Verdict, View
 from shared.rules.model import Bots, ScoringModel
 
 VISIT_JUDGED = "Visit Judged"
+MAIL_EVENTS = frozenset(EVENTS.values())
+
+JUDGED_AGAIN = "judged_again"
+"""Property of a click or open of which the score was told another verdict before."""
+
 PAGE_VIEWED = "Page Viewed"
 
 JUDGEMENTS_KEPT = 10
@@ -32,8 +38,6 @@ BY_KEPT = 60
 
 _SHORT = 6
 """Characters of keys that tell the views of one stretch apart: every lead carries some of them."""
-
-_STRICTNESS: dict[Verdict, int] = {"human": 0, "unsure": 1, "machine": 2}
 
 Judged = tuple[Verdict, str]
 """A verdict, and why in words; a person's needs none."""
@@ -76,7 +80,9 @@ def counted_as(event: LeadEvent, model: ScoringModel, judgements: Sequence[Judge
     if not model.bots.score:
         return judged(event, model, judgements)[0]
     said = _by_hand(event, judgements)
-    return event.verdict if said is None else said[0]
+    if said is not None:
+        return said[0]
+    return "human" if is_of_mail(event) else event.verdict
 
 
 def with_verdict(event: LeadEvent, model: ScoringModel, judgements: Sequence[Judgement]) -> LeadEvent:
@@ -85,13 +91,55 @@ def with_verdict(event: LeadEvent, model: ScoringModel, judgements: Sequence[Jud
     return replace(event, verdict=verdict, verdict_reason=reason)
 
 
+def is_of_mail(event: LeadEvent) -> bool:
+    """Tell whether the event is a click or an open of a mail of ours, which what else was done with the mail judges."""
+    return event.source == "system" and event.name in MAIL_EVENTS
+
+
+def joined_copies(events: Iterable[LeadEvent]) -> list[LeadEvent]:
+    """Return the events, each click and open of a mail with the strictest verdict that a copy of it bears."""
+    known = list(events)
+    strictest: dict[str, LeadEvent] = {}
+    for event in filter(is_of_mail, known):
+        held = strictest.get(event.event_id)
+        if STRICTNESS[event.verdict] > (0 if held is None else STRICTNESS[held.verdict]):
+            strictest[event.event_id] = event
+    if not strictest:
+        return known
+    return [
+        event
+        if not is_of_mail(event) or (strict := strictest.get(event.event_id)) is None
+        else replace(event, verdict=strict.verdict, verdict_reason=strict.verdict_reason)
+        for event in known
+    ]
+
+
+def is_judged_again(lead: Lead, event: LeadEvent, model: ScoringModel) -> bool:
+    """
+    Tell whether the event can be a copy of one that the lead was told with another verdict, so that it is filed again.
+
+    What a laxer copy brought, an active day for one, only the timeline tells from what others brought. The stricter copy
+    says that there was one before it; where it cannot, and for a laxer one that comes late, there are facts with another
+    verdict near.
+    """
+    if not is_of_mail(event):
+        return False
+    if event.properties.get(JUDGED_AGAIN) is True:
+        return True
+    return any(
+        fact.verdict != event.verdict and abs(fact.at - event.occurred_at) <= DAY
+        for rule in model.by_event.get(event.name, ())
+        for fact in lead.facts.get(rule.filing, ())
+    )
+
+
 def _by_hand(event: LeadEvent, judgements: Sequence[Judgement]) -> Judged | None:
     said = [each for each in judgements if each.by and each.since <= event.occurred_at <= each.until]
     return (said[-1].verdict, f"{said[-1].by}: {said[-1].reason}") if said else None
 
 
 def _stricter(one: Judged, other: Judged) -> Judged:
-    return other if _STRICTNESS[other[0]] > _STRICTNESS[one[0]] else one
+    return other if STRICTNESS[other[0]] > STRICTNESS[one[0]] else one
 
 
 def _by_browser(event: LeadEvent, bots: Bots) -> Judged:
@@ -119,6 +167,11 @@ def _shapes(bots: Bots) -> re.Pattern[str] | None:
     return re.compile("|".join(f"(?:{each})" for each in bots.shapes)) if bots.shapes else None
 
 
+def by_agent(agent: str, bots: Bots) -> Judged:
+    """Return what the user agent says of itself."""
+    return _by_agent(agent[:AGENT_READ], bots)
+
+
 def visitor_of(event: LeadEvent) -> str:
     """Return the key of the browser the event came from; empty when it does not say."""
     return event_key(event.anonymous_id) if event.anonymous_id else ""
@@ -129,7 +182,7 @@ def judgement_of(event: LeadEvent, key: str) -> tuple[Judgement, ...]:
     if event.name != VISIT_JUDGED or event.source != "system":
         return ()
     said = event.properties
-    if said["verdict"] not in _STRICTNESS:
+    if said["verdict"] not in STRICTNESS:
         raise ValueError("verdict")
     judgement = Judgement(
         at=event.occurred_at,
