@@ -1,94 +1,120 @@
 """
-Follow what became of our mails: sent, delivered, bounced, complained about.
+Follow what became of our mails: sent, delivered, bounced, complained about; and who is never mailed because people say so.
 
 Trigger      SNS: Amazon SES events of the configuration set, or notifications of the identity
-             (events/ses_event_bounce.json, events/ses_notification_delivery.json, ...)
-Reads        address and send items, only when a report carries no tags
-Writes       address: suppression, before anything else; then its trail of consent; the send's state
-Emits        Email Bounced, Email Marked as Spam on the queue `events`
-Repeat-safe  a suppression stays; a send's state only moves forward; event ids are made from SES's feedback id
+             (events/ses_event_bounce.json, events/ses_notification_delivery.json, ...); HTTP POST /v1/mail/events: the
+             same from a topic of another account, signed by Amazon SNS (events/http_mail_events.json); HTTP POST
+             /v1/suppressions, /v1/suppressions/remove and /v1/suppressions/lookup with an admin key
+             (events/http_suppressions.json, ...)
+Reads        address items; send items, only when a report carries no tags; the certificate of Amazon SNS, for what is
+             posted
+Writes       address: suppression, before anything else; then its trail of consent; the send's state; how many bounced
+Emits        Email Bounced, Email Marked as Spam on the queue `events`; what SES saw opened and clicked on `engagement`
+Repeat-safe  a suppression stays; a send's state only moves forward; event ids are made from SES's feedback id; bounces
+             that may pass are a set by that id
 """
 
+import json
 import time
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.mail_feedback.report import Report, read_report
+from functions.mail_feedback import suppressions
+from functions.mail_feedback.following import follow
+from functions.mail_feedback.posted import (
+    ForeignMessageError,
+    Posted,
+    check_signature,
+    no_certificate,
+    plain_body,
+    read_post,
+)
+from functions.mail_feedback.suppressions import RefusedError
 from shared import settings
-from shared.aws import addresses, consent_proofs, queue, sends
-from shared.aws.addresses import Suppression
-from shared.aws.secret_values import identity_secret
-from shared.identity import address_hash, event_key
-from shared.lead import LeadEvent, queue_message
-from shared.mailing import ConsentProof, SendRef, SendState
+from shared.aws import sns_https
+from shared.aws.secret_values import signing_secret
+from shared.aws.sns_https import NoCertificateError
+from shared.errors import InvalidInputError
+from shared.keys import key_kind
 from shared.telemetry import logger, metrics
 
-STATES: dict[str, SendState] = {"Send": "sent", "Delivery": "delivered", "Reject": "refused"}
-"""What a report that concerns only the mail makes of the send."""
+POSTED = "/v1/mail/events"
+
+Answer = dict[str, Any]
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Answer | None:
     now = int(time.time())
-    metrics.add_metric(name="MailReports", unit=MetricUnit.Count, value=len(event["Records"]))
+    if "Records" not in event:
+        return _posted(event, now) if event["rawPath"].rstrip("/") == POSTED else _asked(event, now)
     for record in event["Records"]:
-        report = read_report(record["Sns"]["Message"])
-        if report is None:
-            logger.info("not about a mail")
-            continue
-        metrics.add_metric(name=f"Mail{report.kind.replace(' ', '')}", unit=MetricUnit.Count, value=1)
-        if report.kind == "Bounce" and report.permanent:
-            _against(report, "bounced", "Email Bounced", now)
-        elif report.kind == "Complaint":
-            _against(report, "complained", "Email Marked as Spam", now)
-        elif report.kind in STATES:
-            ref = _ref(report)
-            if ref is not None:
-                sends.settle(ref, STATES[report.kind], message_id=report.message_id)
-
-
-def _against(report: Report, why: Suppression, name: str, now: int) -> None:
-    """Suppress first, so that not even a mail that is being decided goes out; then the send; then the score."""
-    if report.news:
-        for recipient in report.recipients:
-            address = address_hash(recipient, identity_secret())
-            addresses.suppress(address, why, now)
-            if why == "complained":
-                key = event_key(_event_id(report, why))
-                consent_proofs.put(ConsentProof(address, now, key, "complained", "mail service"))
-    ref = _ref(report)
-    if ref is None:
-        logger.info("report about a mail we do not know", kind=report.kind)
-        return
-    sends.settle(ref, "bounced" if why == "bounced" else "complained", message_id=report.message_id)
-    logger.info("mail turned against", send_id=ref.send_id, kind=report.kind, news=report.news)
-    if report.news:
-        told = LeadEvent(
-            event_id=_event_id(report, why),
-            name=name,
-            occurred_at=report.at,
-            received_at=now,
-            source="system",
-            lead_id=ref.lead_id,
-            properties={"send_id": ref.send_id, "track": ref.track},
-        )
-        queue.send_all(settings.events_queue_url(), [queue_message("system", now, [told])])
-
-
-def _event_id(report: Report, why: Suppression) -> str:
-    return f"{why}:{report.feedback_id or report.message_id}"[:100]
-
-
-def _ref(report: Report) -> SendRef | None:
-    """Return which send the report is about: by its tag, else among the newest of the address it went to."""
-    if report.send_id is not None:
-        return SendRef.parse(report.send_id)
-    for recipient in report.recipients:
-        address = addresses.get_address(address_hash(recipient, identity_secret()))
-        found = sends.find_send(address, report.message_id)
-        if found is not None:
-            return found.ref
+        if record["Sns"]["TopicArn"] != settings.required("MAIL_TOPIC_ARN"):
+            raise ForeignMessageError("the report comes from a topic that is not ours")
+        follow(record["Sns"]["Message"], now)
     return None
+
+
+def _posted(event: Mapping[str, Any], now: int) -> Answer:
+    """Answer a post of Amazon SNS for a topic of another account; who else posts here is told nothing but no."""
+    topics = settings.optional("MAIL_TOPICS_ELSEWHERE").split()
+    if not topics:
+        return _answer(HTTPStatus.NOT_FOUND, {"code": "not_found", "message": "there is no such route"})
+    try:
+        post = read_post(
+            plain_body(event), topics=topics, versions=settings.required("SNS_SIGNATURES").split(), now=now
+        )
+        _check(post)
+    except ForeignMessageError as error:
+        metrics.add_metric(name="MailPostsRefused", unit=MetricUnit.Count, value=1)
+        logger.warning("a post that is none of Amazon SNS for us", why=str(error))
+        return _answer(HTTPStatus.FORBIDDEN, {"code": "forbidden", "message": str(error)})
+    if post.kind == "SubscriptionConfirmation":
+        sns_https.confirm(post.host, post.topic, post.token)
+        logger.info("subscription confirmed", topic=post.topic)
+    elif post.kind == "Notification":
+        follow(post.text, now)
+    else:
+        logger.error("the topic tells us nothing any more", topic=post.topic)
+    return _answer(HTTPStatus.OK, {})
+
+
+def _check(post: Posted) -> None:
+    try:
+        check_signature(post, sns_https.certificate(post.certificate_url))
+    except NoCertificateError as error:
+        raise no_certificate(error) from error
+
+
+def _asked(event: Mapping[str, Any], now: int) -> Answer:
+    """Answer a colleague. Errors are `{"code", "message"}`."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or key_kind(token.strip(), signing_secret()) != "admin":
+        said = {"code": "unauthorized", "message": "send Authorization: Bearer <admin key>"}
+        return _answer(HTTPStatus.UNAUTHORIZED, said)
+    try:
+        said = dict(suppressions.read_body(event))
+        path = event["rawPath"].rstrip("/")
+        if path.endswith("/lookup"):
+            return _answer(HTTPStatus.OK, suppressions.look_up(said))
+        if path.endswith("/remove"):
+            return _answer(HTTPStatus.OK, suppressions.remove(said, now))
+        return _answer(HTTPStatus.OK, suppressions.add(said, now))
+    except InvalidInputError as error:
+        return _answer(HTTPStatus.BAD_REQUEST, {"code": "invalid", "message": str(error)})
+    except RefusedError as error:
+        return _answer(error.status, {"code": error.code, "message": str(error)})
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> Answer:
+    return {
+        "statusCode": int(status),
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False),
+    }

@@ -68,7 +68,7 @@ def confirmed(proof: ConsentProof, asked_at: int | None) -> ConsentProof:
     return replace(proof, **{name: getattr(wishes[0], name) for name in _WORDING}) if wishes else proof
 
 
-_WORDING = ("text", "version", "topic", "worded_by", "form", "page", "host")
+_WORDING = ("text", "version", "topic", "worded_by", "form", "page", "host", "who")
 
 
 def _entries(address: str, prefix: str, *, limit: int) -> list[ConsentProof]:

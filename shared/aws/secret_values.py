@@ -1,11 +1,16 @@
 """The stage's secrets, read from Secrets Manager once per process."""
 
 import json
+import time
 from dataclasses import dataclass
 from functools import cache
 
 from shared import settings
 from shared.aws import clients
+from shared.keys import api_signing_key, signing_keys
+
+LOOK_AGAIN = 10
+"""Least seconds between two looks at a secret that was read already: a made-up key version must not cost a call each."""
 
 
 @cache
@@ -19,8 +24,28 @@ def identity_secret() -> str:
 
 
 def signing_secret() -> str:
-    """Key of API keys and mail links."""
-    return _value(settings.required("SIGNING_SECRET"))
+    """Key of API keys: of the signing keys that are kept, the oldest."""
+    return api_signing_key(_value(settings.required("SIGNING_SECRET")))
+
+
+def signing_secrets(version: str = "") -> dict[str, str]:
+    """
+    Return the keys of the links in our mails, by version: the greatest signs, every one is read.
+
+    Args:
+        version: One that is asked for. Not among those that were read, it may be new: the secret is read again.
+    """
+    secret_id = settings.required("SIGNING_SECRET")
+    keys = signing_keys(_value(secret_id))
+    if version in ("", *keys) or 0 <= time.time() - _looked.get(secret_id, 0) < LOOK_AGAIN:
+        return keys
+    _looked[secret_id] = time.time()
+    _value.cache_clear()
+    return signing_keys(_value(secret_id))
+
+
+_looked: dict[str, float] = {}
+"""When each secret was last read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +64,5 @@ def slack_secret() -> SlackSecret:
 
 def forget() -> None:
     """Drop what was read; the next use reads again."""
+    _looked.clear()
     _value.cache_clear()

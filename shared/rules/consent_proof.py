@@ -5,8 +5,9 @@ A wish that anybody can post proves nothing and is kept as what it is. What prov
 who presses the button in our mail.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from shared.forms import WORDING
@@ -15,6 +16,11 @@ from shared.lead import LeadEvent, Register
 from shared.mailing import ConsentProof
 from shared.rules.facts import consent_said
 
+Channel = Literal["mail", "sms"]
+
+TOPIC_NAME = re.compile("[a-z][a-z0-9_]{0,59}")
+"""What a playbook can call a topic. Any other text is part of the proof, and opts in to nothing."""
+
 _VERSION = 40
 _TOPIC = 60
 _FORM = 64
@@ -22,17 +28,16 @@ _PAGE = 300
 _HOST = 253
 
 
-def consent_proof(event: LeadEvent, address: str) -> ConsentProof | None:
+def consent_proof(event: LeadEvent, address: str, *, channel: Channel = "mail") -> ConsentProof | None:
     """
-    Return what the event says of mail to the address, or None when it says nothing.
+    Return what the event says of messages to the address through the channel, or None when it says nothing.
 
     `properties.consent` has the wording: `text`, `version`, `topic`. That the box was ticked is the trait; a form that
-    asks for no confirmation mail says it by `agreed` instead, which of a server's event says nothing: there the trait does.
+    asks for no confirmation mail says it by `agreed` instead. A server's event that says no trait is about its topic alone.
     """
-    wording = event.properties.get("consent")
-    box: Mapping[str, Any] = wording if isinstance(wording, Mapping) else {}
-    agreed = consent_said(event)
-    if agreed is None and event.source == "public" and isinstance(box.get("agreed"), bool):
+    box = _box(event, channel)
+    agreed = consent_said(event) if channel == "mail" else number_said(event)
+    if agreed is None and isinstance(box.get("agreed"), bool) and (event.source == "public" or topic_said(event)):
         agreed = box["agreed"]
     if agreed is None or event.source == "system":
         return None
@@ -55,6 +60,34 @@ def consent_proof(event: LeadEvent, address: str) -> ConsentProof | None:
         page=_page(url),
         host=_host(url),
     )
+
+
+def number_said(event: LeadEvent) -> bool | None:
+    """
+    Return whether the event says yes or no to text messages; None when it says nothing of them.
+
+    Only `properties.consent` with `channel: sms` and `agreed` does. The trait `consent` is about mail.
+    """
+    agreed = _box(event, "sms").get("agreed")
+    return agreed if isinstance(agreed, bool) else None
+
+
+def topic_said(event: LeadEvent, *, channel: Channel = "mail") -> tuple[str, bool] | None:
+    """Return the topic that the event is about and whether messages about it are wanted, or None when it says neither."""
+    box = _box(event, channel)
+    topic = box.get("topic")
+    agreed = consent_said(event) if channel == "mail" else number_said(event)
+    if agreed is None:
+        agreed = box.get("agreed")
+    if not isinstance(topic, str) or not TOPIC_NAME.fullmatch(topic) or not isinstance(agreed, bool):
+        return None
+    return topic, agreed
+
+
+def _box(event: LeadEvent, channel: Channel) -> Mapping[str, Any]:
+    """Return what stood beside the box that was ticked; nothing where that was about another channel."""
+    wording = event.properties.get("consent")
+    return wording if isinstance(wording, Mapping) and wording.get("channel", "mail") == channel else {}
 
 
 def carried_proof(register: Register, address: str) -> ConsentProof:

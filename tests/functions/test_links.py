@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from functions.links import handler as module
+from functions.links import preferences
 from functions.links.handler import handler
 from functions.nurture_send.handler import handler as nurture_send
 from shared import links
-from shared.aws import addresses, clients
+from shared.aws import addresses, consent_proofs
 from shared.errors import DeliveryError
 from shared.instants import instant_text
 from shared.lead import Alias
@@ -64,75 +65,6 @@ def told(aws: Aws) -> list[dict[str, Any]]:
     return found
 
 
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clicks count at once, so that a test sees them on the queue."""
-    monkeypatch.setenv("CLICK_DELAY_SECONDS", "0")
-
-
-def test_a_click_sends_the_person_on_and_counts_a_minute_later(aws: Aws, context: Context):
-    answer = handler(sample("http_click"), context)
-    assert (answer["statusCode"], answer["headers"]["location"]) == (302, "https://www.example.com/guide")
-    assert answer["headers"]["referrer-policy"] == "no-referrer"
-    attributes = clients.sqs().get_queue_attributes(QueueUrl=aws.events_queue_url, AttributeNames=["All"])["Attributes"]
-    assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
-    assert attributes["ApproximateNumberOfMessages"] == "0"
-
-
-def test_a_click_is_told_with_the_mail_and_the_page(aws: Aws, context: Context, monkeypatch, clock):
-    at_once(monkeypatch)
-    handler(sample("http_click"), context)
-    handler(sample("http_click"), context)
-    clock[0] += 1
-    handler(sample("http_click"), context)
-    one, copy, later = told(aws)
-    assert one == copy, "within a second it is one event"
-    assert later["event_id"] != one["event_id"]
-    assert one["name"] == "Email Link Clicked"
-    assert one["lead_id"] == LEAD_ID
-    assert one["occurred_at"] == instant_text(CLICKED)
-    assert one["properties"] == {"send_id": SEND, "track": "awareness", "url": "https://www.example.com/guide"}
-    assert one["context"].keys() == {"userAgent"}, "a network address is kept nowhere"
-    assert one["context"]["userAgent"].startswith("Mozilla/5.0")
-    assert len(one["event_id"]) <= 100
-
-
-PREFETCHES = (
-    {"sec-purpose": "prefetch;prerender"},
-    {"Purpose": "prefetch"},
-    {"X-Moz": "prefetch"},
-    {"x-purpose": "preview"},
-)
-
-
-def test_a_prefetch_is_sent_on_and_not_counted(aws: Aws, context: Context, monkeypatch):
-    at_once(monkeypatch)
-    for headers in PREFETCHES:
-        event = sample("http_click")
-        event["headers"] |= headers
-        assert handler(event, context)["statusCode"] == 302
-    assert told(aws) == []
-
-
-def test_a_head_request_is_sent_on_and_not_counted(aws: Aws, context: Context, monkeypatch):
-    at_once(monkeypatch)
-    token = sample("http_click")["pathParameters"]["token"]
-    assert handler(request("c", token, "HEAD"), context)["statusCode"] == 302
-    assert told(aws) == []
-
-
-def test_an_open_is_a_pixel_and_an_event(aws: Aws, context: Context):
-    answer = handler(sample("http_open"), context)
-    assert (answer["statusCode"], answer["headers"]["content-type"], answer["isBase64Encoded"]) == (
-        200,
-        "image/gif",
-        True,
-    )
-    handler(sample("http_open"), context)
-    one, copy = told(aws)
-    assert one == copy
-    assert (one["name"], one["properties"]) == ("Email Opened", {"send_id": SEND, "track": "awareness"})
-
-
 def test_looking_at_the_unsubscribe_page_changes_nothing(aws: Aws, context: Context):
     token = sample("http_unsubscribe_page")["pathParameters"]["token"]
     for event in (sample("http_unsubscribe_page"), request("u", token, "HEAD")):
@@ -169,7 +101,7 @@ def test_a_stop_is_in_force_before_the_answer_and_even_when_the_queue_is_away(aw
     def fail(*_args, **_said):
         raise DeliveryError("queue is away")
 
-    monkeypatch.setattr(module.queue, "send_all", fail)
+    monkeypatch.setattr(preferences.queue, "send_all", fail)
     with pytest.raises(DeliveryError):
         handler(sample("http_unsubscribe_one_click"), context)
     assert addresses.get_address(ADDRESS).stopped_at == CLICKED
@@ -209,6 +141,10 @@ def test_a_confirmation_after_a_stop_opts_in_again_and_a_stop_after_it_stops(aws
     clock[0] += 10
     handler(sample("http_unsubscribe_one_click"), context)
     assert addresses.get_address(ADDRESS).stopped_at == CLICKED + 20
+    clock[0] += 10
+    handler(sample("http_confirm"), context)
+    said = [(proof.said, proof.at - CLICKED) for proof in consent_proofs.trail(ADDRESS)]
+    assert said == [("confirmed", 30), ("unsubscribed", 20), ("confirmed", 10), ("unsubscribed", 0)]
 
 
 def test_a_token_that_is_not_ours_or_not_for_this_is_not_found_and_changes_nothing(aws: Aws, context: Context):
@@ -226,12 +162,6 @@ def test_a_token_that_is_not_ours_or_not_for_this_is_not_found_and_changes_nothi
                 assert handler(request(path, token, method), context)["statusCode"] == 404
     assert aws.items() == []
     assert told(aws) == []
-
-
-def test_a_click_leads_to_web_pages_only(aws: Aws, context: Context):
-    for target in ("javascript:alert(1)", "//evil.example", "data:text/html,x", "", "ftp://x"):
-        token = links.mint(Link("click", SEND, target), SIGNING_SECRET)
-        assert handler(request("c", token), context)["statusCode"] == 404
 
 
 def test_pages_are_complete_and_carry_nothing_from_elsewhere(aws: Aws, context: Context):
@@ -256,8 +186,8 @@ def test_a_scanner_that_follows_every_link_of_a_mail_unsubscribes_and_confirms_n
     deliver(context, order())
     (mail,) = mails()
     words = "".join(part.get_content() for part in mail.iter_parts()) + mail["list-unsubscribe"]
-    found = set(re.findall(r"https://ripen\.example/([couy])/([A-Za-z0-9_-]+)", words))
-    assert {path for path, _ in found} == {"c", "o", "u"}
+    found = set(re.findall(r"https://ripen\.example/([coduy])/([A-Za-z0-9_-]+)", words))
+    assert {path for path, _ in found} == {"c", "o", "d", "u"}
     before = address_item(aws)
     for path, token in found:
         for method in ("GET", "HEAD"):

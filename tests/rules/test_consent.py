@@ -1,12 +1,21 @@
 """Who may be mailed: consent, suppression, pause and proof of an address."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from shared.instants import DAY
-from shared.mailing import Address, PastSend
-from shared.rules.consent import confirmation_refusal, mailbox_of, refusal
+from shared.mailing import Address, PastSend, TopicConsent
+from shared.rules.consent import (
+    confirmation_refusal,
+    gets,
+    is_given_up,
+    joined_topic,
+    mailbox_of,
+    preference_changes,
+    refusal,
+)
 
 NOW = 1_800_000_000
 
@@ -46,6 +55,72 @@ def test_nothing_but_a_proved_later_opt_in_allows_whatever_else_is_known():
             and opted is not None and (stopped is None or opted > stopped)
         )  # fmt: skip
         assert (refusal(known, silence_is_consent=False) is None) is allowed
+
+
+def test_a_topic_is_mailed_exactly_when_its_latest_yes_is_later_than_every_no_that_concerns_it():
+    """Against the sentence itself, over every order of four events."""
+    times = (None, 1, 2, 3)
+    for opted, stopped, topic_in, topic_out in itertools.product(times, repeat=4):
+        said = TopicConsent(opted_in_at=topic_in, stopped_at=topic_out)
+        known = address(proven_at=1, opted_in_at=opted, stopped_at=stopped, topics={"news": said})
+        latest_yes = max((at for at in (opted, topic_in) if at is not None), default=None)
+        after_global = stopped is None or (latest_yes is not None and latest_yes > stopped)
+        after_topic = topic_out is None or (topic_in is not None and topic_in > topic_out)
+        for silence in (False, True):
+            allowed = after_global and after_topic and (silence or latest_yes is not None)
+            assert (refusal(known, topic="news", silence_is_consent=silence) is None) is allowed
+            globally = replace(known, topics={})
+            for other in (None, "events"):
+                said_of_other = refusal(known, topic=other, silence_is_consent=silence)
+                assert said_of_other == refusal(globally, silence_is_consent=silence), "a topic says nothing of others"
+
+
+def test_a_topic_never_lifts_what_is_no_matter_of_consent():
+    topics = {"news": TopicConsent(opted_in_at=9)}
+    assert refusal(address(topics=topics), topic="news", silence_is_consent=True) == "unproven"
+    for known, why in (({"suppressed": "complained"}, "suppressed"), ({"paused_by": frozenset({"h"})}, "paused")):
+        held = address(proven_at=1, topics=topics, **known)
+        assert refusal(held, topic="news", silence_is_consent=True) == why
+
+
+def test_which_stop_it_was_is_told_apart():
+    only_topic = address(proven_at=1, opted_in_at=1, topics={"news": TopicConsent(stopped_at=2)})
+    assert refusal(only_topic, topic="news", silence_is_consent=False) == "topic stopped"
+    assert refusal(replace(only_topic, stopped_at=3), topic="news", silence_is_consent=False) == "stopped"
+
+
+def test_a_later_yes_to_everything_does_not_bring_back_a_topic_that_was_stopped():
+    known = address(proven_at=1, opted_in_at=9, topics={"news": TopicConsent(opted_in_at=1, stopped_at=2)})
+    assert refusal(known, topic="news", silence_is_consent=True) == "topic stopped"
+
+
+def test_saving_a_page_changes_exactly_what_differs_and_then_nothing():
+    times = (None, 1, 2, 3)
+    for opted, stopped, topic_in, topic_out in itertools.product(times, repeat=4):
+        said = TopicConsent(opted_in_at=topic_in, stopped_at=topic_out)
+        known = address(proven_at=1, opted_in_at=opted, stopped_at=stopped, topics={"news": said})
+        for yes, silence in itertools.product((True, False), repeat=2):
+            changes = preference_changes(known, {"news": yes}, silence_is_consent=silence, now=NOW)
+            after = replace(known, topics={"news": joined_topic(said, changes.get("news", TopicConsent()))})
+            assert gets(after, "news", silence_is_consent=silence) is yes
+            assert preference_changes(after, {"news": yes}, silence_is_consent=silence, now=NOW + 1) == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "given_up"),
+    [
+        ((), False),
+        ((0, 1, 2, 3), False),
+        ((0, 0.1, 0.2, 0.3, 2.9), False),
+        ((0, 0.1, 0.2, 0.3, 3), True),
+        ((0, 7, 14, 21, 29.9), True),
+        ((0, 7, 14, 21, 30), False),
+        ((-40, -39, 0, 7, 14, 21, 29), True),
+        ((-40, 0, 7, 14, 21), False),
+    ],
+)
+def test_five_soft_bounces_over_three_days_within_thirty_are_the_end(days, given_up):
+    assert is_given_up({f"r{number}": NOW + int(day * DAY) for number, day in enumerate(days)}) is given_up
 
 
 def asked(*days_ago: int) -> Address:
