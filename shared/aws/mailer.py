@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws import clients
+from shared.mailing import Account
 
 NOT_NOW = frozenset(
     {
@@ -62,9 +63,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """SES did not take the mail, and would take the same one later."""
+    """The channel did not take the message, and would take the same one later; `after` seconds, if it matters when."""
 
     code: str
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +106,10 @@ def send(raw: bytes, *, sender: str, recipient: str, configuration_set: str, tag
     except BotoCoreError as error:
         return Unknown(type(error).__name__)
     return Accepted(answer["MessageId"])
+
+
+def account() -> Account:
+    """Return what SES lets this account send, in this region. Raises ClientError or BotoCoreError: it does not say."""
+    said = clients.ses().get_send_quota()
+    daily = int(said["Max24HourSend"])
+    return Account(rate=said["MaxSendRate"], daily=None if daily < 0 else daily, sent=int(said["SentLast24Hours"]))

@@ -1,7 +1,7 @@
 """
 Measure, in one run: `python -m tests.benchmarks`, or only the sections named.
 
-`engine`, `score`, `cost`, `sweep`, `decay`, `rules`, `intake`, `init`; `docs/benchmarks.md` says what each measures.
+`engine`, `score`, `cost`, `mailing`, `sweep`, `decay`, `rules`, `intake`, `init`; `docs/benchmarks.md` says what each measures.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks import rules
 from tests.benchmarks.measuring import ROUNDS, Row, table
 
-SECTIONS = ("engine", "score", "cost", "sweep", "decay", "rules", "intake", "init")
+SECTIONS = ("engine", "score", "cost", "mailing", "sweep", "decay", "rules", "intake", "init")
 
 
 def main() -> None:

@@ -217,6 +217,9 @@ def _run_statement(tables: Tables, statement: str, parameters: list[Any]) -> tup
     raise UnknownShapeError(statement)
 
 
+_ABSENT = re.compile(r"(\S+)\s*=\s*if_not_exists\(\s*\1\s*,\s*(\S+)\s*\)")
+"""What is set only where nothing is."""
+
 _CLAUSE = re.compile(r"\b(SET|ADD|REMOVE|DELETE)\b")
 
 
@@ -227,13 +230,14 @@ def _updated(before: Stored | None, asked: Mapping[str, Any]) -> Stored:
     after = dict(before or asked["Key"])
     _, *clauses = _CLAUSE.split(asked["UpdateExpression"])
     for clause, said in zip(clauses[::2], clauses[1::2], strict=True):
-        for part in said.split(","):
-            words = part.replace("=", " = ").split()
+        for part in re.split(r",(?![^(]*\))", said):
+            words = _ABSENT.sub(r"\1 = \2", part).replace("=", " = ").split()
             name = names.get(words[0], words[0])
             if clause == "REMOVE" and len(words) == 1:
                 after.pop(name, None)
             elif clause == "SET" and words[1:2] == ["="] and len(words) == 3:
-                after[name] = values[words[2]]
+                if not (_ABSENT.search(part) and name in after):
+                    after[name] = values[words[2]] if words[2] in values else after[names[words[2]]]
             elif clause in ("ADD", "DELETE") and len(words) == 2:
                 after[name] = _joined(after.get(name), values[words[1]], adding=clause == "ADD")
             else:

@@ -8,7 +8,7 @@ from functions.nurture_send.handler import handler
 from shared import links, table
 from shared.aws import addresses, clients, enrollments
 from shared.handoff import Handoff, ScoreThen
-from shared.instants import DAY, HOUR, parse_instant
+from shared.instants import DAY, HOUR, instant_text, parse_instant
 from shared.lead import Alias, Naming, Settled
 from shared.mailing import PastSend
 from shared.telemetry import logger
@@ -60,15 +60,17 @@ def test_the_sample_sends_the_first_mail_of_the_track(aws: Aws, context: Context
     (mail,) = mails()
     assert mail["to"] == EMAIL_ADDRESS
     assert str(mail["from"]) == "Ripen <hello@ripen.example>"
-    assert mail["subject"] == "What does the current way really cost?"
+    assert mail["subject"] == document["templates"]["awareness-1"]["subject"]
     (item,) = send_items(aws)
     assert (item["state"], item["content"], item["playbook"]) == ("sent", "awareness-1", document["bundle"])
+    assert (item["channel"], item.get("arm")) == ("mail", None)
     assert item["ses_message_id"]
-    assert table.DUE_KEY not in item
+    assert item[table.DUE_KEY] == table.track_key(table.SENT, "awareness", table.shard(LEAD_ID))
+    assert item[table.DUE_AT] == instant_text(NOW)
     run = run_of()
     assert (run.step, run.status, run.due_at) == (1, "active", NOW + 7 * DAY)
     known = addresses.get_address(ADDRESS)
-    assert known.sent == {"awareness#awareness-1": NOW}
+    assert known.sent == {"awareness-1": NOW}
     assert known.recent == (PastSend(NOW, f"{LEAD_ID}-1-0-awareness"),)
 
 
@@ -94,7 +96,8 @@ def test_a_mail_carries_what_inboxes_and_feedback_need(aws: Aws, context: Contex
     assert mail["x-ses-message-tags"] == f"send_id={send_id}, track=awareness, stage=test"
     assert mail["reply-to"] == "hello@ripen.example"
     clicks = {links.read("click", token, SIGNING_SECRET) for token in tokens(mail, "c")}
-    assert clicks == {links.Link("click", send_id, LINKS["worksheet"])}
+    assert clicks
+    assert clicks <= {links.Link("click", send_id, url) for url in LINKS.values()}
     (opened,) = tokens(mail, "o")
     assert links.read("open", opened, SIGNING_SECRET) == links.Link("open", send_id)
     text, html = parts(mail)
@@ -236,7 +239,7 @@ def test_what_the_address_received_before_is_skipped_with_a_reason(aws: Aws, con
     deliver(context, order(lead_id=OTHER, at=NOW + 2 * DAY), order(lead_id=OTHER, at=NOW + 2 * DAY))
     assert len(mails()) == 1
     (item,) = send_items(aws, OTHER)
-    assert (item["state"], item["reason"]) == ("skipped", "the address received it in an earlier run")
+    assert (item["state"], item["reason"]) == ("skipped", "the address has received it already")
     assert (run_of(lead_id=OTHER).step, run_of(lead_id=OTHER).due_at) == (1, NOW + 7 * DAY)
 
 
@@ -260,7 +263,7 @@ def test_a_whole_track_goes_out_in_order_and_ends(aws: Aws, context: Context, do
         deliver(context, order(step=step, at=at), order(step=step, at=at))
         at = run_of().due_at or at
     assert [mail["subject"] for mail in mails()] == [
-        document["templates"][step["content"]]["subject"] for step in steps
+        document["templates"][step["choices"][0]["content"]]["subject"] for step in steps
     ]
     assert (run_of().status, run_of().due_at) == ("done", None)
     assert len(send_items(aws)) == len(steps)

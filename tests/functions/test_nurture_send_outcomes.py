@@ -39,7 +39,7 @@ def test_a_definite_refusal_is_recorded_and_not_tried_again(aws: Aws, context: C
     deliver(context, order(), order())
     (item,) = send_items(aws)
     assert (item["state"], item["reason"], len(asked)) == ("refused", "MessageRejected", 1)
-    assert table.DUE_KEY not in item
+    assert item[table.DUE_KEY].startswith(f"{table.SENT}#awareness#")
 
 
 def test_no_answer_leaves_the_mail_unknown_and_it_is_never_sent_again(aws: Aws, context: Context, monkeypatch):
@@ -87,7 +87,7 @@ RACES = {
     "is taken by sales": lambda: clients.dynamodb().transact_write_items(
         TransactItems=[addresses.pause_entry(ADDRESS, "h")]
     ),
-    "leaves the track": lambda: enrollments.save(replace(run_of(), status="exited", due_at=None)),
+    "leaves the track": lambda: enrollments.save(replace(run_of(), status="exited", due_at=None, ended_at=NOW)),
 }
 
 

@@ -1,12 +1,17 @@
 """The nurture sweep under moto: it queues what is due once, and tells of claims nobody settled."""
 
+from dataclasses import replace
+
 import pytest
 
 from functions.nurture_sweep import handler as module
+from functions.nurture_sweep import releasing
 from functions.nurture_sweep.handler import NurtureSweepError, handler
 from shared import table
-from shared.aws import addresses, enrollments, sends
-from shared.instants import HOUR, MINUTE, instant_text
+from shared.aws import addresses, clients, enrollments, queue, sends
+from shared.aws.due import due_entries
+from shared.aws.sends import Said
+from shared.instants import DAY, HOUR, MINUTE, instant_text
 from shared.mailing import PastSend, SendRef
 from tests.conftest import Aws, Context, sample
 from tests.nurture_world import ADDRESS, LEAD_ID, NOW, a_run, consenting, order, run_of, send_items
@@ -25,7 +30,7 @@ def claimed(lead_id: str = LEAD_ID, at: int = NOW) -> SendRef:
     run = run_of(lead_id=lead_id)
     address = addresses.get_address(ADDRESS)
     assert sends.claim(
-        ref, content="a-1", at=at, address=address, recent=(PastSend(at, ref.send_id),), run=run, playbook="p"
+        ref, said=Said("a-1", "p"), at=at, address=address, recent=(PastSend(at, ref.send_id),), run=run
     ) == "claimed"  # fmt: skip
     return ref
 
@@ -35,7 +40,9 @@ def test_what_is_due_is_queued_and_leased(aws: Aws, context: Context):
     enrollments.save(a_run("decision", due_at=NOW + 1))
     handler(sample("schedule_nurture_sweep"), context)
     assert aws.messages(aws.sends_queue_url) == [order()]
-    assert run_of().due_at == NOW + 15 * MINUTE
+    assert run_of().due_at == NOW
+    handler(tick(NOW + 15 * MINUTE - 1), context)
+    assert [message["track"] for message in aws.messages(aws.sends_queue_url)] == ["decision"]
 
 
 def test_the_same_tick_twice_queues_once(aws: Aws, context: Context):
@@ -47,8 +54,8 @@ def test_the_same_tick_twice_queues_once(aws: Aws, context: Context):
 
 def test_two_sweeps_that_saw_the_same_entry_queue_it_once(aws: Aws, context: Context, monkeypatch):
     enrollments.save(a_run())
-    seen = list(module.due_entries(table.NURTURE, NOW))
-    monkeypatch.setattr(module, "due_entries", lambda kind, until: iter(seen if kind == table.NURTURE else []))
+    seen = list(due_entries(table.NURTURE, NOW))
+    monkeypatch.setattr(releasing, "due_between", lambda kind, shard, *_: iter(seen if shard == 0 else []))
     handler(tick(), context)
     handler(tick(), context)
     assert len(aws.messages(aws.sends_queue_url)) == 1
@@ -56,15 +63,14 @@ def test_two_sweeps_that_saw_the_same_entry_queue_it_once(aws: Aws, context: Con
 
 def test_what_was_queued_and_not_done_comes_back_later_and_later(aws: Aws, context: Context):
     enrollments.save(a_run())
-    at, gaps = NOW, []
-    for _ in range(4):
-        handler(tick(at), context)
-        due_at = run_of().due_at
-        assert due_at is not None
-        gaps.append(due_at - at)
-        at = due_at
-    assert gaps == [15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR]
-    assert [message["as_of"] for message in aws.messages(aws.sends_queue_url)][-1] == instant_text(at - 2 * HOUR)
+    for minutes in range(0, 240, 5):
+        handler(tick(NOW + minutes * MINUTE), context)
+    queued = [message["as_of"] for message in aws.messages(aws.sends_queue_url)]
+    assert queued == [instant_text(NOW + minutes * MINUTE) for minutes in (0, 15, 45, 105, 225)]
+    enrollments.save(replace(run_of(), due_at=NOW + DAY))  # somebody decided about it: it starts anew
+    for minutes in (0, 15):
+        handler(tick(NOW + DAY + minutes * MINUTE), context)
+    assert len(aws.messages(aws.sends_queue_url)) == 2
 
 
 def test_more_than_ten_go_out_in_tens(aws: Aws, context: Context):
@@ -77,14 +83,14 @@ def test_more_than_ten_go_out_in_tens(aws: Aws, context: Context):
 def test_one_entry_that_fails_does_not_keep_the_others(aws: Aws, context: Context, monkeypatch):
     for lead_id in LEADS[:5]:
         enrollments.save(a_run(lead_id=lead_id))
-    get = enrollments.get_enrollment
+    lease = enrollments.lease
 
-    def failing(lead_id, track):
+    def failing(lead_id, track, now):
         if lead_id == LEADS[2]:
             raise RuntimeError("broken item")
-        return get(lead_id, track)
+        return lease(lead_id, track, now)
 
-    monkeypatch.setattr(module.enrollments, "get_enrollment", failing)
+    monkeypatch.setattr(releasing.enrollments, "lease", failing)
     with pytest.raises(NurtureSweepError, match="1 mails not queued"):
         handler(tick(), context)
     queued = {message["lead_id"] for message in aws.messages(aws.sends_queue_url)}
@@ -94,15 +100,15 @@ def test_one_entry_that_fails_does_not_keep_the_others(aws: Aws, context: Contex
 def test_ten_that_cannot_be_queued_do_not_keep_the_next_ten(aws: Aws, context: Context, monkeypatch):
     for lead_id in LEADS:
         enrollments.save(a_run(lead_id=lead_id))
-    send_all, calls = module.send_all, []
+    send_all, calls = queue.send_all, []
 
-    def failing(url, messages):
+    def failing(url, messages, **said):
         calls.append(len(messages))
         if len(calls) == 1:
             raise RuntimeError("queue is away")
-        send_all(url, messages)
+        send_all(url, messages, **said)
 
-    monkeypatch.setattr(module, "send_all", failing)
+    monkeypatch.setattr(queue, "send_all", failing)
     with pytest.raises(NurtureSweepError, match="10 mails not queued"):
         handler(tick(), context)
     assert calls == [10, 10, 3]
@@ -119,7 +125,7 @@ def test_a_claim_nobody_settled_is_parked_and_told_once(aws: Aws, context: Conte
     handler(tick(NOW + 15 * MINUTE), context)
     handler(tick(NOW + 20 * MINUTE), context)
     (notice,) = aws.messages(aws.operations_queue_url)
-    assert notice["Subject"] == "2 mails with an unknown outcome"
+    assert notice["Subject"] == "2 messages with an unknown outcome"
     told = {line for line in notice["Message"].splitlines() if line.count("-") == 3}
     assert told == {ref.send_id for ref in refs[:2]}
     assert "@" not in notice["Message"]
@@ -173,6 +179,21 @@ def test_one_claim_that_cannot_be_parked_does_not_keep_the_others(aws: Aws, cont
 
 def test_a_run_that_ended_since_it_was_indexed_is_not_queued(aws: Aws, context: Context, monkeypatch):
     enrollments.save(a_run())
-    monkeypatch.setattr(module.enrollments, "get_enrollment", lambda lead_id, track: None)
+    seen = list(due_entries(table.NURTURE, NOW))
+    monkeypatch.setattr(releasing, "due_between", lambda kind, shard, *_: iter(seen if shard == 0 else []))
+    enrollments.save(replace(run_of(), status="exited", due_at=None, ended_at=NOW))
+    handler(tick(), context)
+    assert aws.messages(aws.sends_queue_url) == []
+
+
+def test_a_run_that_changed_while_it_was_leased_is_not_queued(aws: Aws, context: Context, monkeypatch):
+    enrollments.save(a_run())
+    update = clients.dynamodb().update_item
+
+    def late(**said):
+        enrollments.save(replace(run_of(), reason="somebody was faster"))
+        return update(**said)
+
+    monkeypatch.setattr(clients.dynamodb(), "update_item", late)
     handler(tick(), context)
     assert aws.messages(aws.sends_queue_url) == []
