@@ -1,11 +1,11 @@
 """
-Tell people what happened to a handoff: sales by Slack and SNS, the manager when a clock ran out.
+Tell people what happened to a handoff: sales by Slack and SNS, the manager when a clock ran out. Tell reps their tasks.
 
 Trigger      queue `notices`, which the bus fills with HandoffCreated, HandoffAccepted, HandoffRejected,
              HandoffContacted, HandoffReassigned, HandoffSnoozed, HandoffConverted, HandoffClosed, SlaWarned,
-             SlaBreached, SlaEscalated, LeadErased (events/sqs_notice.json)
-Reads        the handoff, its deliveries, the lead, its newest events, its address; the playbook; the Slack and signing secrets
-Writes       deliveries on the handoff item
+             SlaBreached, SlaEscalated, LeadErased, TaskDue (events/sqs_notice.json)
+Reads        the handoff or task, its deliveries, the lead, its newest events, its address; the playbook; the Slack and signing secrets
+Writes       deliveries on the handoff item, or on the send that is a task
 Emits        SNS messages to the alerts and escalations topics; Slack messages, replies and updates
 Repeat-safe  each delivery is recorded on the handoff; a retry that may have posted to Slack looks for its message first
              and adopts it; every copy of an SNS message carries the same change_id. One message of the queue that is
@@ -18,7 +18,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.notify import erased, slack_channel
+from functions.notify import erased, slack_channel, tasks
 from functions.notify.gathering import delivery_name, gather, run_told
 from shared import settings
 from shared.aws import deliveries, owners, playbooks, secret_values, topics
@@ -38,6 +38,7 @@ from shared.contracts import (
     SlaBreached,
     SlaEscalated,
     SlaWarned,
+    TaskDue,
 )
 from shared.handoff import Handoff
 from shared.links import REP_LINK_LASTS, RepLink, RepPurpose, rep_link_url
@@ -62,6 +63,7 @@ HEARD: dict[str, type[Change]] = {
         SlaBreached,
         SlaEscalated,
         LeadErased,
+        TaskDue,
     )
 }
 
@@ -87,6 +89,8 @@ def hear(event: dict[str, Any], *, attempt: str) -> None:
     change = HEARD[event["detail-type"]].model_validate(event["detail"])
     if isinstance(change, LeadErased):
         erased.forget(change)
+    elif isinstance(change, TaskDue):
+        tasks.tell(change, attempt=attempt)
     elif isinstance(change, HandoffChange):
         tell(change, attempt=attempt)
 

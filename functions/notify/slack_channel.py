@@ -45,6 +45,15 @@ class Place:
     thread: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is told: a handoff or a task of a lead, which has been there since."""
+
+    lead_id: str
+    of: deliveries.Of
+    since: int
+
+
 def tell(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, attempt: str) -> None:
     """
     Say the change in Slack, if Slack is set up; a webhook can post but neither answer nor update.
@@ -55,18 +64,19 @@ def tell(change: HandoffChange, facts: HandoffFacts, policy: HandoffPolicy, *, a
     secret = secret_values.slack_secret()
     if not secret.bot_token and not secret.webhook_url:
         return
+    about = About(facts.lead_id, facts.number, facts.created_at)
     shown: dict[Posted, int] = {}
     standing = _messages(facts)
     for place in _places(change, facts, policy, bot=bool(secret.bot_token)):
         if place.name == MESSAGE and f"{MESSAGE}-channel-{facts.owner.id}" in standing:
             continue  # it was passed on, and that was told first
         message = handoff_message(facts, dialogs=bool(secret.bot_token))
-        posted, posted_now = _post_once(place, message, facts, secret, attempt=attempt)
+        posted, posted_now = post_once(place, message, about, secret, attempt=attempt)
         if posted_now:
             shown[posted] = facts.version
     messages = _messages(facts)
     for place, reply in _replies(change, facts, policy, messages):
-        _post_once(place, reply, facts, secret, attempt=attempt)
+        post_once(place, reply, about, secret, attempt=attempt)
     if secret.bot_token:
         for posted in messages.values():
             _bring_up_to_date(secret.bot_token, posted, facts, policy, shown=shown.get(posted))
@@ -125,14 +135,14 @@ def _replies(
         yield replace(under, name=f"passed-{change.version}"), passed_on_message(facts, change.version)
 
 
-def _post_once(
-    place: Place, message: SlackMessage, facts: HandoffFacts, secret: SlackSecret, *, attempt: str
+def post_once(
+    place: Place, message: SlackMessage, about: About, secret: SlackSecret, *, attempt: str
 ) -> tuple[Posted, bool]:
     """Post unless it was posted. Returns where the message stands, and whether it was posted just now."""
     name = place.name
-    claim = deliveries.claim(facts.lead_id, facts.number, name, by=attempt)
+    claim = deliveries.claim(about.lead_id, about.of, name, by=attempt)
     if claim == "done":
-        recorded = deliveries.get_deliveries(facts.lead_id, facts.number)[name]
+        recorded = deliveries.get_deliveries(about.lead_id, about.of)[name]
         return Posted(recorded.channel, recorded.ts), False
     if claim == "elsewhere":
         raise DeliveryError("another delivery may be posting this message: look again at the next retry")
@@ -141,11 +151,11 @@ def _post_once(
         channel = slack.open_direct(token, place.member) if token and place.member else place.channel
     except (DeliveryError, slack.UnsureDeliveryError):
         if claim == "first":
-            deliveries.release(facts.lead_id, facts.number, name, by=attempt)
+            deliveries.release(about.lead_id, about.of, name, by=attempt)
         raise
     if claim == "again" and token:
         posted = slack.find(
-            token, channel, message.block_id, since=facts.created_at, thread=place.thread
+            token, channel, message.block_id, since=about.since, thread=place.thread
         )  # raises when Slack does not say
     found = posted is not None
     if posted is None:
@@ -155,12 +165,12 @@ def _post_once(
             else:
                 posted = slack.post_by_webhook(secret.webhook_url, text=message.text, blocks=message.blocks)
         except DeliveryError:
-            deliveries.release(facts.lead_id, facts.number, name, by=attempt)
+            deliveries.release(about.lead_id, about.of, name, by=attempt)
             raise
-    deliveries.record(facts.lead_id, facts.number, name, by=attempt, channel=posted.channel, ts=posted.ts)
+    deliveries.record(about.lead_id, about.of, name, by=attempt, channel=posted.channel, ts=posted.ts)
     if claim == "again" and not found:
         metrics.add_metric(name="SlackMessagesPostedAgain", unit=MetricUnit.Count, value=1)
-    logger.info("slack message adopted" if found else "slack message posted", lead_id=facts.lead_id, delivery=name)
+    logger.info("slack message adopted" if found else "slack message posted", lead_id=about.lead_id, delivery=name)
     return posted, not found
 
 

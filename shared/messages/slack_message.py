@@ -59,8 +59,8 @@ def handoff_message(facts: HandoffFacts, *, dialogs: bool = True) -> SlackMessag
     who = f"{facts.name}, {facts.company}" if facts.company else facts.name
     blocks: list[Block] = [
         {"type": "header", "block_id": block_id, "text": plain(who, HEADER)},
-        _section(
-            f"*{facts.priority.capitalize()} priority* for {_mention(facts.owner)}   "
+        section(
+            f"*{facts.priority.capitalize()} priority* for {mention(facts.owner)}   "
             f"Grade *{facts.grade}*, *{points_text(facts.total)} points*"
         ),
         *_known(facts),
@@ -91,7 +91,7 @@ def _known(facts: HandoffFacts) -> Iterator[Block]:
 
 def _clocks(facts: HandoffFacts) -> Iterator[Block]:
     if facts.clocks:
-        yield _section(
+        yield section(
             "\n".join(
                 f"{STATUS_SIGN[clock.status]} *{escaped(clock.label, SECTION)}* by {clock.due} ({clock.status})"
                 for clock in facts.clocks
@@ -114,20 +114,20 @@ def _notes(facts: HandoffFacts) -> list[str]:
 
 def warning_message(facts: HandoffFacts, run: Run) -> SlackMessage:
     """Return the reminder to the owner that a clock is about to run out."""
-    text = f":warning: {_mention(run.owner)}: *{_label(run)}* is due by {run.clock.due}"
+    text = f":warning: {mention(run.owner)}: *{_label(run)}* is due by {run.clock.due}"
     return _reply(facts, text, f"warned#{reference(facts)}#{_run_id(run)}")
 
 
 def breach_message(facts: HandoffFacts, run: Run, to: Person, level: int = 1) -> SlackMessage:
     """Return the escalation that a clock ran out (level 1), or that nobody acted since."""
     still = "was due" if level == 1 else "was due long since"
-    text = f":rotating_light: {_mention(to)}: *{_label(run)}* {still} by {run.clock.due}; owner {_mention(run.owner)}"
+    text = f":rotating_light: {mention(to)}: *{_label(run)}* {still} by {run.clock.due}; owner {mention(run.owner)}"
     return _reply(facts, text, f"breached{'' if level == 1 else level}#{reference(facts)}#{_run_id(run)}")
 
 
 def passed_on_message(facts: HandoffFacts, version: int) -> SlackMessage:
     """Return what tells the new owner under the message that the lead is theirs now."""
-    text = f"{_mention(facts.owner)}: this lead is yours now"
+    text = f"{mention(facts.owner)}: this lead is yours now"
     return _reply(facts, text, f"passed#{reference(facts)}#{version}")
 
 
@@ -165,7 +165,7 @@ def _escape(text: str) -> str:
 
 def _reply(facts: HandoffFacts, text: str, block_id: str) -> SlackMessage:
     who = f"{facts.name}, {facts.company}" if facts.company else facts.name
-    blocks = [{**_section(text), "block_id": block_id}, {"type": "context", "elements": [plain(who, FIELD)]}]
+    blocks = [{**section(text), "block_id": block_id}, {"type": "context", "elements": [plain(who, FIELD)]}]
     return SlackMessage(text, blocks, block_id)
 
 
@@ -223,11 +223,11 @@ def _reject_menu(facts: HandoffFacts) -> list[Block]:
     return [{"type": "static_select", "action_id": "reject", "placeholder": label, "options": options}]
 
 
-def _mention(person: Person) -> str:
+def mention(person: Person) -> str:
     return f"<@{person.slack}>" if _MEMBER.fullmatch(person.slack) else escaped(person.name, FIELD)
 
 
-def _section(trusted: str) -> Block:
+def section(trusted: str) -> Block:
     return {"type": "section", "text": {"type": "mrkdwn", "text": trusted, "verbatim": True}}
 
 

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 from infra.local.companion.front_door import MAX_BODY_BYTES, FrontDoor
 from infra.local.companion.inbox import Inbox
 from infra.local.companion.mailbox import Mailbox
+from infra.local.companion.other_channels import OtherChannels
 from infra.local.companion.outputs import Outputs
 from infra.local.companion.page import PAGES, json_answer, page, problem
 from infra.local.companion.ses_events import SendEvents
@@ -54,6 +55,7 @@ class Companion:
         self.workspace = Workspace(data_dir / "slack.jsonl")
         api = SlackApi(self.workspace)
         press = SlackPress(workspace=self.workspace, front_door=self._front_door, outputs=self._outputs)
+        self._others = OtherChannels(endpoint)
         slack = Slack(workspace=self.workspace, api=api, press=press)
         self._routes = Map(
             [
@@ -61,6 +63,7 @@ class Companion:
                 Rule("/_companion/ready", methods=["GET"], endpoint=self._ready),
                 Rule("/_companion/style.css", methods=["GET"], endpoint=_style),
                 *Inbox(self.mailbox).rules(),
+                *self._others.rules(),
                 *Site(self._outputs).rules(),
                 *api.rules(),
                 *slack.rules(),
@@ -90,6 +93,7 @@ class Companion:
         self._smtp.stop()
         self._send_events.close()
         self._front_door.close()
+        self._others.close()
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         request = _LimitedRequest(environ)
