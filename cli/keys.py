@@ -22,7 +22,7 @@ _LABEL = re.compile(r"[a-z0-9-]{1,32}")
 
 def show(asked: argparse.Namespace, console: Console) -> None:
     """
-    Print one key of each kind, and the secret that webhooks are signed with.
+    Print one key of each kind, and the secret that webhooks to us are signed with; or the one that we sign a webhook with.
 
     Raises:
         StageError: The label cannot stand in a key.
@@ -30,6 +30,9 @@ def show(asked: argparse.Namespace, console: Console) -> None:
     if asked.label is not None and _LABEL.fullmatch(asked.label) is None:
         raise StageError(f"label {asked.label!r}: use 1 to 32 of a-z, 0-9 and hyphen")
     stage = Stage(asked.stage)
+    if asked.webhook is not None:
+        console.print(stage.outgoing_webhook_secret(asked.webhook, asked.number), soft_wrap=True)
+        return
     for kind in get_args(KeyKind):
         console.print(f"{kind:<8} {stage.key(kind, asked.label)}  [dim]{USES[kind]}[/]", soft_wrap=True)
     label = asked.label or asked.stage

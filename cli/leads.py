@@ -60,7 +60,8 @@ def show(asked: argparse.Namespace, console: Console) -> None:
         )
     for run in lead["enrollments"]:
         due = f", next mail due {run['due_at']}" if run.get("due_at") else ""
-        console.print(f"track {run['track']}: {run['status']}, step {run['step']}{due}")
+        why = f" ({run['reason']})" if run.get("reason") else ""
+        console.print(f"track {run['track']}: {run['status']}{why}, step {run['step']}{due}", markup=False)
 
 
 def adjust(asked: argparse.Namespace, console: Console) -> None:

@@ -13,12 +13,17 @@ from cli import (
     import_command,
     keys,
     leads,
+    mail,
+    mail_control,
+    mailing,
+    nurture_report,
     offline,
     owners,
     playbook_diff,
     playbook_publish,
     playbooks,
     reports,
+    suppressions,
     sweeps,
 )
 from shared.errors import NaiveTimeError, RipenError
@@ -70,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_leads(commands)
     _add_owners(commands)
     _add_import(commands)
+    _add_mail(commands)
+    _add_suppress(commands)
     _add_report(commands)
     _add_sweep(commands)
     _add_playbook(commands)
@@ -85,6 +92,10 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     _add_stage(command)
     command.add_argument("--label", help="whose key: 1 to 32 of a-z, 0-9 and hyphen (the stage's name)")
+    command.add_argument(
+        "--webhook", metavar="NAME", help="instead: the secret that its receiver checks a webhook of mail.webhooks with"
+    )
+    command.add_argument("--number", type=int, default=1, help="which of the webhook's secrets (1)")
     command.set_defaults(command=keys.show)
 
 
@@ -114,6 +125,16 @@ def _add_lead(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     _add_stage(show)
     _add_json(show)
     show.set_defaults(command=leads.show)
+    why = actions.add_parser(
+        "why",
+        help="tell why somebody was not mailed, or what they get next",
+        description="Tell in words why somebody was not mailed: by track, by message and by address.",
+    )
+    why.add_argument("lead", metavar="LEAD", help="the lead's id or mail address")
+    _add_instant(why)
+    _add_stage(why)
+    _add_json(why)
+    why.set_defaults(command=mailing.why)
     adjust = actions.add_parser(
         "adjust",
         help="give a lead points by hand, or take some",
@@ -250,8 +271,103 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.set_defaults(command=import_command.run)
 
 
+def _add_mail(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("mail", help="look at a mail, send one as a test, stop all of them")
+    actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    preview = actions.add_parser(
+        "preview",
+        help="write a mail of a track as HTML and text",
+        description="Write what a step of a track sends, as HTML and text: of somebody of whom everything is known, without "
+        "AWS, or of a lead of a stage. Links lead straight to their pages, and nothing is counted.",
+    )
+    _add_step(preview)
+    preview.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to (the current folder)")
+    preview.set_defaults(command=mail.preview, as_of=None)
+    test = actions.add_parser(
+        "test",
+        help="send one mail of a track to an address of yours",
+        description="Send one mail of a track through Amazon SES, marked as a test. Nothing is claimed, counted or remembered, "
+        "and consent is not asked for: send it to yourself.",
+    )
+    _add_step(test)
+    test.add_argument("--to", required=True, metavar="ADDRESS", help="whom to")
+    test.set_defaults(command=mail.test, as_of=None)
+    _add_mail_control(actions)
+
+
+def _add_mail_control(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    pause = actions.add_parser(
+        "pause",
+        help="stop all mails, at once",
+        description="Stop every mail that is not on its way yet; what is due stays due, and goes stale as the playbook says.",
+    )
+    pause.add_argument("--reason", required=True, help="why, in up to 200 characters")
+    pause.set_defaults(command=mail_control.pause, as_of=None)
+    resume = actions.add_parser(
+        "resume",
+        help="let mails go out again",
+        description="Let mails go out again. What came back until now does not count again towards a pause by itself.",
+    )
+    resume.set_defaults(command=mail_control.resume, as_of=None)
+    for command in (pause, resume):
+        command.add_argument("--by", help="who says so, an id and no mail address (the user's login name)")
+        _add_stage(command)
+    status = actions.add_parser("status", help="tell whether mails go out, and what came back of the last seven days")
+    _add_stage(status)
+    _add_json(status)
+    status.set_defaults(command=mail_control.status, as_of=None)
+
+
+def _add_step(command: argparse.ArgumentParser) -> None:
+    command.add_argument("track", metavar="TRACK", help="the track's name in the playbook")
+    command.add_argument("step", metavar="STEP", help="its number, the first is 1; or the id of one of its contents")
+    command.add_argument("--lead", metavar="LEAD", help="id or mail address of a lead of the stage (a made-up person)")
+    command.add_argument(
+        "--playbook",
+        type=Path,
+        metavar="FILE",
+        help="a file, or the name of a preset (with --lead the one in force on the stage, else default)",
+    )
+    _add_stage(command)
+
+
+def _add_suppress(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("suppress", help="say which addresses are never mailed again, or may be after all")
+    actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add = actions.add_parser("add", help="never mail an address again")
+    remove = actions.add_parser(
+        "remove",
+        help="take back a bounce, or what a colleague said",
+        description="Let an address be mailed again, as far as its consent allows. A complaint, an erasure and a stop are the "
+        "person's own word and stay.",
+    )
+    for action in (add, remove):
+        action.add_argument("email", metavar="ADDRESS")
+        action.add_argument("--reason", required=True, metavar="WHY", help="why; it is kept, so no address in it")
+        action.add_argument("--by", help="who says so, an id and no mail address (the user's login name)")
+        _add_stage(action)
+    add.set_defaults(command=suppressions.add, as_of=None)
+    remove.set_defaults(command=suppressions.remove, as_of=None)
+    file = actions.add_parser(
+        "import",
+        help="take over another tool's list",
+        description="Take over a CSV file with the columns address, reason (bounced, complained, unsubscribed or manual) and, "
+        "if known, at (a time with a zone). It can be sent again: what is known already stays as it is.",
+    )
+    file.add_argument("file", type=Path, metavar="FILE")
+    file.add_argument("--by", help="who says so, an id and no mail address (the user's login name)")
+    _add_stage(file)
+    file.set_defaults(command=suppressions.import_file, as_of=None)
+    one = actions.add_parser("list-one", help="print what one address allows")
+    one.add_argument("email", metavar="ADDRESS")
+    _add_stage(one)
+    one.set_defaults(command=suppressions.show, as_of=None)
+
+
 def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser("report", help="tell how sales does with the leads it is given")
+    command = commands.add_parser(
+        "report", help="tell how sales does with the leads it is given, and nurturing with the others"
+    )
     actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
     sla = actions.add_parser(
         "sla",
@@ -265,6 +381,18 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     _add_stage(sla)
     _add_json(sla)
     sla.set_defaults(command=reports.sla, as_of=None)
+    nurture = actions.add_parser(
+        "nurture",
+        help="print what the tracks did: who went through, and how each message fared",
+        description="Print who entered each track in some time and what became of them, with and without the track, and of "
+        "each message how many were sent, read and left unsent, and why. docs/reports.md defines every figure.",
+    )
+    nurture.add_argument("--from", dest="since", metavar="TIME", help="as in 2026-01-05, in UTC (13 weeks before --to)")
+    nurture.add_argument("--to", dest="until", metavar="TIME", help="the first instant that is out (now)")
+    nurture.add_argument("--track", metavar="TRACK", help="one track only (all of them)")
+    _add_stage(nurture)
+    _add_json(nurture)
+    nurture.set_defaults(command=nurture_report.show, as_of=None)
     digest = actions.add_parser(
         "digest",
         help="send operations the review of last month's rejections now",

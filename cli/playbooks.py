@@ -190,16 +190,28 @@ def _handoff(handoff: Mapping[str, Any]) -> Iterator[str]:
         yield f"Rejected as {each['code']}: {until}{to}"
 
 
+def _entered_by(track: Mapping[str, Any]) -> str:
+    rules = [f"by {rule}" for rule in track["starts_with"]]
+    return f"{', '.join([*track['bands'], *rules]) or 'after others'}; priority {track['priority']}"
+
+
+def _sent(step: Mapping[str, Any]) -> str:
+    """Return what a step sends: one of several by who it is for, or by a test; and how, where that is no mail."""
+    words = " or ".join(each["content"] for each in step["choices"] or step["test"]["arms"])
+    tested = f" (test {step['test']['name']})" if "test" in step else ""
+    return f"{words}{tested}" + ("" if step["channel"] == "mail" else f" by {step['channel']}")
+
+
 def _mails(document: Mapping[str, Any]) -> Iterator[str]:
     for name, track in document["tracks"].items():
         steps = [
-            f"{step['content']} {f'after {duration(delay)}' if (delay := step['delay_seconds']) else 'at once'}"
+            f"{_sent(step)} {f'after {duration(delay)}' if (delay := step['delay_seconds']) else 'at once'}"
             for step in track["steps"]
         ]
-        yield (
-            f"Track {name} ({', '.join(track['bands'])}): {', '.join(steps)}; "
-            f"not again for {duration(track['cool_down_seconds'])}"
-        )
+        again = f"not again for {duration(track['cool_down_seconds'])}" if track["reenter"] else "never again"
+        held_out = f"; {track['holdout']} % get nothing" if track["holdout"] else ""
+        following = f"; then {track['next']}" if "next" in track else ""
+        yield f"Track {name} ({_entered_by(track)}): {', '.join(steps)}; {again}{held_out}{following}"
     mail = document["mail"]
     caps, quiet = mail["caps"], mail["quiet"]
     hours = "at any hour" if quiet["from"] == quiet["to"] else f"not from {quiet['from']} to {quiet['to']}"

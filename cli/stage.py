@@ -12,7 +12,7 @@ from infra.local.state import state_folder
 from infra.names import pascal
 from shared.aws import deployments
 from shared.errors import RipenError
-from shared.keys import KeyKind, mint_key, webhook_secret
+from shared.keys import KeyKind, api_signing_key, mint_key, outgoing_webhook_secret, webhook_secret
 
 LOCAL = "local"
 
@@ -51,6 +51,10 @@ class Stage:
             return self._local.webhook_secret
         return webhook_secret(label or self.name, self._signing_secret)
 
+    def outgoing_webhook_secret(self, name: str, number: int) -> str:
+        """Return what we sign the webhooks of that name with; its receiver checks with it."""
+        return outgoing_webhook_secret(name, number, self._signing_secret)
+
     def function(self, name: str) -> str:
         """Return the deployed name of a function's folder."""
         return self._local.functions[name] if self.name == LOCAL else self._output(f"{pascal(name)}Function")
@@ -74,9 +78,8 @@ class Stage:
 
     @cached_property
     def _signing_secret(self) -> str:
-        return deployments.secret_value(
-            self._local.signing_secret if self.name == LOCAL else self._output("SigningSecretArn")
-        )
+        secret_id = self._local.signing_secret if self.name == LOCAL else self._output("SigningSecretArn")
+        return api_signing_key(deployments.secret_value(secret_id))
 
     def _output(self, name: str) -> str:
         if name not in self._outputs:

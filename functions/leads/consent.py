@@ -35,6 +35,10 @@ def _state(address: str, *, silence_is_consent: bool) -> dict[str, Any]:
         "proven_at": _text(known.proven_at),
         "opted_in_at": _text(known.opted_in_at),
         "stopped_at": _text(known.stopped_at),
+        "topics": {
+            topic: {"opted_in_at": _text(said.opted_in_at), "stopped_at": _text(said.stopped_at)}
+            for topic, said in sorted(known.topics.items())
+        },
         "suppressed": known.suppressed,
         "confirmation_mails": [instant_text(mail.at) for mail in known.confirmations],
     }

@@ -1,11 +1,12 @@
 """
-Read leads back: ranked, one, by address, and what was settled when; and how sales did with those it was given.
+Read leads back: ranked, one, by address, what was settled when, why one was not mailed; and how sales and nurturing did.
 
 Trigger      HTTP GET /v1/leads, GET /v1/leads/{id}, GET /v1/leads/{id}/history, GET /v1/leads/{id}/export,
-             POST /v1/leads/lookup, with an admin key (events/http_leads.json, events/http_lead_lookup.json, ...);
-             GET /v1/reports/sla, with an admin or a sales key (events/http_report_sla.json)
-Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank index, the playbook; for an
-             export, address items too
+             GET /v1/leads/{id}/mailing, POST /v1/leads/lookup, with an admin key (events/http_leads.json,
+             events/http_lead_lookup.json, ...); GET /v1/reports/sla, GET /v1/reports/nurture, with an admin or a sales
+             key (events/http_report_sla.json, events/http_report_nurture.json)
+Reads        lead, alias, timeline, change, handoff, enrollment and send items, the rank and due indexes, the playbook;
+             address items too; whether mailing is paused
 Writes       nothing
 Emits        nothing
 Repeat-safe  read only
@@ -22,6 +23,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.leads.consent import consent_view
 from functions.leads.export import export_page
+from functions.leads.mailing import mailing_answer
+from functions.leads.nurture_reports import nurture_answer
 from functions.leads.reading import ranked, recent, standing_at
 from functions.leads.reports import sla_answer
 from functions.leads.view import history_view, lead_view, ranked_view
@@ -32,9 +35,10 @@ from shared.errors import InvalidInputError, NaiveTimeError
 from shared.identity import EMAIL, home, normal_email
 from shared.instants import EARLIEST, parse_instant
 from shared.keys import key_kind
+from shared.lead import Lead
 from shared.rules.model import BANDS, ScoringModel, scoring_model
 
-SLA_REPORT = "/v1/reports/sla"
+REPORTS = {"/v1/reports/sla": sla_answer, "/v1/reports/nurture": nurture_answer}
 LEAD_ID = re.compile("[a-z2-7]{16}")
 LATEST = 7_258_118_400
 """2200-01-01T00:00:00Z."""
@@ -58,13 +62,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _ = context
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
     scheme, _space, token = headers.get("authorization", "").partition(" ")
-    is_report = event["rawPath"].rstrip("/").endswith(SLA_REPORT)
-    may_ask = ("admin", "sales") if is_report else ("admin",)
+    report = next((made for path, made in REPORTS.items() if event["rawPath"].rstrip("/").endswith(path)), None)
+    may_ask = ("admin",) if report is None else ("admin", "sales")
     if scheme.lower() != "bearer" or key_kind(token.strip(), signing_secret()) not in may_ask:
         return _answer(401, _error("unauthorized", f"send Authorization: Bearer <{' or '.join(may_ask)} key>"))
     try:
-        if is_report:
-            return _answer(200, sla_answer(event.get("queryStringParameters") or {}, int(time.time())))
+        if report is not None:
+            return _answer(200, report(event.get("queryStringParameters") or {}, int(time.time())))
         return _answer(*_respond(event))
     except InvalidInputError as error:
         return _answer(400, _error("invalid", str(error)))
@@ -86,13 +90,19 @@ def _respond(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     lead_id = (event.get("pathParameters") or {})["id"]
     if LEAD_ID.fullmatch(lead_id) is None:
         return 404, _no_lead()
-    if path.endswith("/history"):
-        lead = get_lead(lead_id)
-        return (404, _no_lead()) if lead is None else (200, history_view(lead, lead_views.changes(lead)))
-    if path.endswith("/export"):
-        lead = get_lead(lead_id)
-        return (404, _no_lead()) if lead is None else (200, export_page(lead, query.get("cursor")))
-    return _one(lead_id, now)
+    what = path.rpartition("/")[2]
+    if what not in ("history", "export", "mailing"):
+        return _one(lead_id, now)
+    lead = get_lead(lead_id)
+    return (404, _no_lead()) if lead is None else (200, _part(what, lead, query, now))
+
+
+def _part(what: str, lead: Lead, query: dict[str, str], now: int) -> dict[str, Any]:
+    if what == "history":
+        return history_view(lead, lead_views.changes(lead))
+    if what == "export":
+        return export_page(lead, query.get("cursor"))
+    return mailing_answer(lead, model(), now)
 
 
 def _one(lead_id: str, now: int) -> tuple[int, dict[str, Any]]:

@@ -26,12 +26,7 @@ def sla_answer(query: Mapping[str, str], now: int) -> dict[str, Any]:
     Raises:
         InvalidInputError: Naming what is wrong with the query, or how to ask for less.
     """
-    until = _instant(query, "to", now)
-    since = _instant(query, "from", until - USUAL)
-    if not since < until:
-        raise InvalidInputError("from", "must be before `to`")
-    if until - since > LONGEST:
-        raise InvalidInputError("from", f"must be at most {LONGEST // WEEK} weeks before `to`")
+    since, until = asked_time(query, now)
     split = _split(query.get("by"))
     returns = {each["code"] for each in playbooks.current()["handoff"]["reject_reasons"] if each["returns_to"]}
     try:
@@ -40,6 +35,22 @@ def sla_answer(query: Mapping[str, str], now: int) -> dict[str, Any]:
         raise InvalidInputError("from", f"{error}: ask for a shorter time") from error
     report = sla_report(found, now, recycling=frozenset(returns), split=split)
     return {"from": instant_text(since), "to": instant_text(until), **report.to_json()}
+
+
+def asked_time(query: Mapping[str, str], now: int) -> tuple[int, int]:
+    """
+    Return the first instant the report is of, and the first it is not.
+
+    Raises:
+        InvalidInputError: Naming what is wrong with `from` or `to`.
+    """
+    until = _instant(query, "to", now)
+    since = _instant(query, "from", until - USUAL)
+    if not since < until:
+        raise InvalidInputError("from", "must be before `to`")
+    if until - since > LONGEST:
+        raise InvalidInputError("from", f"must be at most {LONGEST // WEEK} weeks before `to`")
+    return since, until
 
 
 def _split(said: str | None) -> tuple[By, ...]:

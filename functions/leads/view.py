@@ -145,6 +145,8 @@ def _send(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _companion(item: Mapping[str, Any]) -> dict[str, Any]:
+    listed = item.get(table.DUE_KEY, "").startswith((f"{table.RUN}#", f"{table.SENT}#"))
+    left_out = {*_KEYS, *([table.DUE_AT] if listed else [])}  # where it stands in a list is nothing that waits
     return {
-        name: sorted(value) if isinstance(value, set) else value for name, value in item.items() if name not in _KEYS
+        name: sorted(value) if isinstance(value, set) else value for name, value in item.items() if name not in left_out
     }

@@ -34,7 +34,7 @@ class Api(BaseHTTPRequestHandler):
                 "rawPath": parts.path,
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "queryStringParameters": dict(parse_qsl(parts.query)),
-                "pathParameters": {"id": parts.path.rpartition("/")[2]},
+                "pathParameters": {"id": parts.path.removesuffix("/mailing").rpartition("/")[2]},
                 "body": self.rfile.read(size).decode(),
                 "isBase64Encoded": False,
                 "requestContext": {"http": {"method": self.command, "path": parts.path}},

@@ -98,7 +98,7 @@ def test_the_default_playbook_is_shown_when_none_is_named(ripen: Ripen) -> None:
         "Group web (Pages and blog): 60 points at most",
         "employees is >= 200",
         "Form Submitted where form is demo",
-        "Track awareness (early): awareness-1 at once, awareness-2 after 7 days",
+        "Track awareness (early; priority 10): awareness-1 at once, awareness-2 or awareness-2-short (test length) after 7 days",
         "Owners: Maria Lindqvist (capacity 2, 16 a day at most), Jonas Weber (team dach, 8 a day at most), Priya Nair",
         "Accounts of priya: northlight retail, northlight.example",
         "Route territory DACH: country is ",
@@ -106,7 +106,7 @@ def test_the_default_playbook_is_shown_when_none_is_named(ripen: Ripen) -> None:
         "Working time: mon-fri 09:00-17:00, Europe/Stockholm",
         "Sales must contact: high priority within 1 hour (of working time, warned 15 minutes before), standard",
         "Rejected as not_ready: not again for 30 days, goes to the track awareness",
-        "Track decision (engaged, sales_ready): decision-1 after 1 hour, decision-2 after 4 days",
+        "Track decision (sales_ready; priority 40): decision-1 after 1 hour, decision-2 after 4 days",
         "Mails: 1 a day, 3 a week, 8 a month at most; on mon, tue, wed, thu, fri, not from 20:00 to 08:00",
         "MQL when: (rule demo_request or rule demo_form or (75 points and rule pricing_page))",
     ):

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from infra.local.outputs import Outputs
 from shared.aws import clients
-from shared.keys import KeyKind, key_kind, webhook_secret
+from shared.keys import KeyKind, key_kind, outgoing_webhook_secret, webhook_secret
 from tests.cli.conftest import Ripen
 from tests.conftest import SIGNING_SECRET, Aws, sample
 
@@ -60,6 +60,12 @@ def test_keys_of_a_stage_are_derived_from_its_secret(ripen: Ripen, aws: Aws, sta
     assert [key_kind(key, SIGNING_SECRET) for key in keys] == list(get_args(KeyKind))
     assert webhook == webhook_secret("newsletter", SIGNING_SECRET)
     assert "label=newsletter" in other.out
+
+
+def test_the_secret_of_a_webhook_is_printed_alone(ripen: Ripen, aws: Aws, stack: Stubber) -> None:
+    deployed(stack, "dev", OUTPUTS)
+    ran = ripen("keys", "--stage", "dev", "--webhook", "ads", "--number", "2")
+    assert (ran.code, ran.out.strip()) == (0, outgoing_webhook_secret("ads", 2, SIGNING_SECRET))
 
 
 def test_keys_of_the_local_stage_are_those_of_its_outputs(ripen: Ripen, local_stage: Callable[..., Outputs]) -> None:

@@ -187,7 +187,9 @@ def test_a_demo_request_is_in_slack_within_seconds(platform, ada):
         answer = platform.post("/v1/track", said | {"event": "Demo Requested", "messageId": f"asks-{number}-2"})
         assert answer.status_code == 200
         began = time.monotonic()
-        eventually(lambda n=number: f"Asks{n}-" in json.dumps(platform.slack_messages()), "the message in Slack", pause=0.05)
+        eventually(
+            lambda n=number: f"Asks{n}-" in json.dumps(platform.slack_messages()), "the message in Slack", pause=0.05
+        )
         took.append(time.monotonic() - began)
     spread = ", ".join(f"{each:.1f}" for each in sorted(took))
     print(f"HTTP 200 to the message in Slack, {TRIED} demo requests, seconds: {spread}")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.local import aws_calls
-from infra.local.demo import anybody, new_playbook, story, tables
+from infra.local.demo import anybody, new_playbook, reading, story, tables
 from infra.local.demo.audience import SEED, audience
 from infra.local.demo.deployed import Deployed
 from infra.local.down import down
@@ -58,6 +58,9 @@ def demo(folder: Path, *, seed: int, console: Console) -> bool:
     story.show_cooling(show, best, end, now)
     story.show_breaches(show)
     story.show_sla_report(show)
+    reading.read_mails(show)
+    reading.show_report(show, now)
+    reading.show_cost(show)
     unchanged = story.send_again(show, end)
     if unchanged:
         new_playbook.adjust_by_hand(show, end)

@@ -95,6 +95,9 @@ class Deployed:
             raise LocalError(f"{method} {path.split('/')[2]} answered {answer.status_code}: {answer.text[:200]}")
         return dict(answer.json(parse_float=Decimal, parse_int=Decimal))
 
+    def nurture_report(self, since: int, until: int) -> Json:
+        return self._read("GET", "/v1/reports/nurture", query={"from": instant_text(since), "to": instant_text(until)})
+
     # what people see
 
     def mails(self) -> list[Json]:
@@ -194,6 +197,7 @@ class Deployed:
             "resettle": self._depth(self.outputs.resettle_queue_url),
             "settle": self._depth(self.outputs.settle_queue_url),
             "sends": self._depth(self.outputs.sends_queue_url),
+            "engagement": self._depth(self.outputs.engagement_queue_url),
             "invocations": self._invocations(),
         }
         waiting = {name: count for name, count in held.items() if count}
@@ -231,15 +235,25 @@ class Deployed:
 
     def event_ids(self) -> set[str]:
         """Return the id of every event that a timeline holds."""
-        pages = self._aws("dynamodb").get_paginator("scan").paginate(TableName=self.outputs.table_name)
-        return {
-            event["event_id"]
-            for page in pages
-            for item in page["Items"]
-            if item[table.SK]["S"].startswith(table.EVENTS_PREFIX)
+        return {event["event_id"] for event in self.events()}
+
+    def events(self) -> list[Json]:
+        """Return every event that a timeline holds, and every copy of it."""
+        return [
+            event
+            for item in self._items(table.EVENTS_PREFIX)
             for held in item["events"].values()
             for event in json.loads(_readable(held))
-        }
+        ]
+
+    def changes(self, kind: str) -> list[Json]:
+        """Return what every change of that kind says."""
+        items = self._items(table.CHANGE_PREFIX)
+        return [json.loads(item["detail"]["S"]) for item in items if item["detail_type"]["S"] == kind]
+
+    def _items(self, prefix: str) -> list[Json]:
+        pages = self._aws("dynamodb").get_paginator("scan").paginate(TableName=self.outputs.table_name)
+        return [item for page in pages for item in page["Items"] if item[table.SK]["S"].startswith(prefix)]
 
     def held(self, marks: Sequence[str]) -> Counter[str]:
         """Return how many items of the table name one of these, by the kind of item."""

@@ -22,14 +22,11 @@ from shared import table
 from shared.instants import DAY, HOUR, MINUTE
 
 CLOCKS_EVERY = 5 * MINUTE
-MAILS_AT = (9 * HOUR, 17 * HOUR)
+MAILS_AT = 16 * HOUR
 """
 Of the sweeps that run every few minutes the demo runs those that find something: for clocks to five minutes, for mails
-those of two instants a day (UTC), one in the morning of Europe and one in that of America.
+that of one instant a day (UTC), which is daytime from the west of America to the east of Europe.
 """
-
-MAILS_FOR = 16 * DAY
-"""How long mails are sent: until everybody had the first two of their track, and many the third."""
 
 DECAY_DAYS = (15, 30, 45, 60)
 NEVER = 2**62
@@ -132,7 +129,7 @@ def let_time_pass(show: Show, now: int) -> int:
     ticks = 0
     for before, days in zip((0, *DECAY_DAYS), DECAY_DAYS, strict=False):
         with show.doing(f"day {before} to {days} of scheduled sweeps") as tell:
-            ticks += _sweep_until(show.stage, now, now + days * DAY, tell)
+            ticks += _sweep_until(show.stage, now + days * DAY, tell)
             tell("decay_sweep")
             show.stage.sweep("decay_sweep", now + days * DAY)
             show.stage.settle_down(f"decay_sweep after {days} days", seconds=90)
@@ -142,10 +139,10 @@ def let_time_pass(show: Show, now: int) -> int:
     return now + DECAY_DAYS[-1] * DAY + HOUR
 
 
-def _sweep_until(stage: Deployed, now: int, until: int, tell: Callable[[str], None]) -> int:
+def _sweep_until(stage: Deployed, until: int, tell: Callable[[str], None]) -> int:
     """Run every sweep that finds a mail or a clock before the instant. Returns how many those were."""
     ticks = 0
-    while (tick := _next_tick(stage, now))[0] < until:
+    while (tick := _next_tick(stage))[0] < until:
         at, function = tick
         ticks += 1
         if ticks > MOST_TICKS:
@@ -156,19 +153,17 @@ def _sweep_until(stage: Deployed, now: int, until: int, tell: Callable[[str], No
     return ticks
 
 
-def _next_tick(stage: Deployed, now: int) -> tuple[int, str]:
+def _next_tick(stage: Deployed) -> tuple[int, str]:
     """Return when the next sweep that finds something runs, and which; `NEVER` when nothing is due any more."""
     clock, mail = stage.next_due(table.SLA), stage.next_due(table.NURTURE)
     clocks_at = NEVER if clock is None else -(-clock // CLOCKS_EVERY) * CLOCKS_EVERY
-    mails_at = NEVER if mail is None or mail > now + MAILS_FOR else next_mail_sweep(mail)
+    mails_at = NEVER if mail is None else next_mail_sweep(mail)
     return min((clocks_at, "sla_sweep"), (mails_at, "nurture_sweep"))
 
 
 def next_mail_sweep(due: int) -> int:
     midnight = due - due % DAY
-    return next(
-        midnight + day * DAY + second for day in (0, 1) for second in MAILS_AT if midnight + day * DAY + second >= due
-    )
+    return midnight + MAILS_AT + (0 if due <= midnight + MAILS_AT else DAY)
 
 
 def _text(instant: int) -> str:
@@ -184,7 +179,7 @@ def show_mails(show: Show) -> None:
         content = content_of(tags)
         sent[content] += 1
         example.setdefault(content, f"{show.stage.outputs.inbox_url}/{mail['id']}")
-    for content in ("awareness-1", "awareness-2", "decision-1", "decision-2"):
+    for content in ("awareness-1", "awareness-2", "consideration-1", "decision-1"):
         if content not in sent:
             raise LocalError(f"no mail {content} went out")
     show.console.print(tables.mails_table(sent, example))
