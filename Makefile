@@ -43,10 +43,10 @@ demo: setup ## deploy to the embedded AWS and watch some weeks of traffic turn i
 	@$(PYTHON) -m infra.local.demo
 
 test: setup $(BROWSER) ## run every test, the end-to-end ones on an embedded AWS of their own
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 properties: setup ## every property of the rules over 10,000 cases each: a quarter of an hour
-	@RIPEN_CASES=10000 $(PYTHON) -m pytest tests/rules -n 2 --dist worksteal
+	@RIPEN_CASES=10000 $(PYTHON) -m pytest tests/rules tests/mail tests/functions/test_identity_machine.py -n 2 --dist worksteal
 
 bench: setup ## measure against the reference handler: ratios, some minutes
 	@$(PYTHON) -m tests.benchmarks
