@@ -44,6 +44,7 @@ def stage_of(app: cdk.App) -> Stage:
         stage,
         public_url=app.node.try_get_context("public_url") or stage.public_url,
         slack_api_url=app.node.try_get_context("slack_api_url") or stage.slack_api_url,
+        webhooks_url=app.node.try_get_context("webhooks_url") or stage.webhooks_url,
     )
 
 

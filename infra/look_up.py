@@ -25,6 +25,8 @@ def name_what_people_look_for(stack: "StatelessStack") -> None:
         "ResettleFailuresUrl": stack.resettle.failures.queue.queue_url,
         "SendsQueueUrl": stack.sends.queue.queue_url,
         "SendsFailuresUrl": stack.sends.failures.queue.queue_url,
+        "EngagementQueueUrl": stack.engagement.queue.queue_url,
+        "EngagementFailuresUrl": stack.engagement.failures.queue.queue_url,
         "ErasuresQueueUrl": stack.erasures.queue.queue_url,
         "ErasuresFailuresUrl": stack.erasures.failures.queue.queue_url,
         "NoticesQueueUrl": stack.notices.queue.queue_url,

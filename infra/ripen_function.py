@@ -94,6 +94,10 @@ class RipenFunction(Construct):
             iam.PolicyStatement(actions=list(named), resources=list(on), conditions=dict(only_if or {}))
         )
 
+    def may_text(self) -> None:
+        """Allow text messages. IAM knows no name for a phone: it is whatever `sns:Publish` names that is no topic."""
+        self.role.add_to_policy(iam.PolicyStatement(actions=["sns:Publish"], not_resources=["arn:*:sns:*:*:*"]))
+
     @property
     def asynchronous(self) -> bool:
         """Whether nobody waits for its answer, so that it has a failure queue."""

@@ -46,8 +46,18 @@ class Stage:
     """The SES identity. Its DNS must hold the DKIM records that the stack prints."""
     prints_dkim_records: bool = True
     sender: str = "hello@example.com"
+    mail_topics_elsewhere: tuple[str, ...] = ()
+    """ARNs of SNS topics of other accounts that may post what became of mails; none closes the route."""
+    sns_signatures: tuple[str, ...] = ("2",)
+    """Versions of their signatures that are believed: 2 is SHA256, 1 is SHA1."""
+    sms_origin: str = ""
+    """Registered number (`+46...`) or sender id that text messages come from; empty lets AWS choose."""
+    webhooks_url: str = ""
+    """Where every webhook goes instead of its own address, to try things out; empty in earnest."""
+    send_limits: bool = True
+    """Go by the rate and the daily quota of the SES account, and by the playbook's warm-up."""
     click_delay: int = 60
-    """How long a click in a mail waits before it counts, so that a link scanner's burst is known by then."""
+    """How long a click or open of a mail waits before it counts, so that a scan is known by then. At most 900."""
 
     # sales and operations
     slack_api_url: str = "https://slack.com/api"
@@ -63,7 +73,9 @@ class Stage:
 
     # functions and queues
     memory_mb: int = 512
-    memory_mb_of: Mapping[str, int] = field(default_factory=lambda: {"score": 1024, "ingest": 1024, "digest": 1769})
+    memory_mb_of: Mapping[str, int] = field(
+        default_factory=lambda: {"score": 1024, "ingest": 1024, "digest": 1769, "trials": 1769}
+    )
     timeout: int = 30
     visibility: int = 200
     """Six times the function's timeout and the batching window, as AWS advises."""
@@ -78,6 +90,7 @@ class Stage:
     """How many `score` functions work on leads that time or a new playbook changes: live events never wait for them."""
     resettle_concurrency: int = 4
     send_concurrency: int = 5
+    engagement_concurrency: int = 5
     erasure_patience: int = 90
     """How long after an erasure was asked for nothing may still run that read the lead before: thrice the timeout."""
     stream_record_age: int | None = None
@@ -124,6 +137,7 @@ DEV = replace(
     settle_concurrency=2,
     resettle_concurrency=2,
     send_concurrency=2,
+    engagement_concurrency=2,
     log_days=7,
     log_level="DEBUG",
 )
@@ -137,6 +151,7 @@ LOCAL = replace(
     mail_domain="ripen.example",
     prints_dkim_records=False,  # the emulator makes none
     sender="hello@ripen.example",
+    send_limits=False,  # weeks in a minute are no day's quota
     click_delay=2,
     schedules_enabled=False,  # sweeps are driven by hand, or their real time would mix with the replayed one
     timeout=10,

@@ -13,6 +13,9 @@ from infra.stages import Stage
 from infra.topic import topic
 from shared import table
 
+OURS = (ses.EmailSendingEvent.OPEN, ses.EmailSendingEvent.CLICK)
+"""What our own links tell: asked for these, SES would rewrite every link and add a pixel of its own."""
+
 
 class StatefulStack(cdk.Stack):
     """One table, three secrets, one mail identity with the topic that hears what became of each mail."""
@@ -102,7 +105,7 @@ class StatefulStack(cdk.Stack):
         configuration_set.add_event_destination(
             "ToTopic",
             destination=ses.EventDestination.sns_topic(self.mail_events),
-            events=list(ses.EmailSendingEvent),
+            events=[event for event in ses.EmailSendingEvent if event not in OURS],
         )
         identity = ses.EmailIdentity(
             self,

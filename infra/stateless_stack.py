@@ -1,8 +1,8 @@
 """
 Everything that works: read it beside the picture in the README, from left to right.
 
-What a stage costs a month while nobody uses it, US East, no free tier: 31 alarms $3.10, 3 secrets $1.20, the pollers of
-6 queues $1.56 (648,000 receives each), 63,360 sweeps with their queries $0.45, which say no metric when they find nothing;
+What a stage costs a month while nobody uses it, US East, no free tier: 35 alarms $3.50, 3 secrets $1.20, the pollers of
+7 queues $1.81 (648,000 receives each), 63,360 sweeps with their queries $0.45, which say no metric when they find nothing;
 the rest is paid by use: under $7. Tests hold the numbers.
 """
 
@@ -53,6 +53,7 @@ class StatelessStack(cdk.Stack):
         self.settle = WorkingQueue(self, "Settle", stage=stage, operations=self.operations)
         self.resettle = WorkingQueue(self, "ResettleWork", stage=stage, operations=self.operations)
         self.sends = WorkingQueue(self, "Sends", stage=stage, operations=self.operations)
+        self.engagement = WorkingQueue(self, "EngagementWork", stage=stage, operations=self.operations)
         self.erasures = WorkingQueue(self, "Erasures", stage=stage, operations=self.operations)
         self.notices = WorkingQueue(
             self, "Notices", stage=stage, operations=self.operations, receive_count=stage.notice_receive_count
@@ -71,9 +72,11 @@ class StatelessStack(cdk.Stack):
             self._sla_sweep(),
             self._nurture_sweep(),
             self._digest(),
+            self._trials(),
             self._nurture_send(),
             self._mail_feedback(),
             self._links(),
+            self._engagement(),
             self._sales(),
             self._leads(),
             self._erase(),
@@ -179,6 +182,11 @@ class StatelessStack(cdk.Stack):
             self.bus,
             contracts.BandChanged,
             contracts.LeadQualified,
+            contracts.LeadUnqualified,
+            contracts.StageChanged,
+            contracts.RuleTriggered,
+            contracts.LeadMailable,
+            contracts.TrackEnded,
             contracts.HandoffAccepted,
             contracts.HandoffRejected,
             contracts.ConfirmationRequested,
@@ -217,6 +225,7 @@ class StatelessStack(cdk.Stack):
             contracts.SlaBreached,
             contracts.SlaEscalated,
             contracts.LeadErased,
+            contracts.TaskDue,
         )
         return notify
 
@@ -260,10 +269,12 @@ class StatelessStack(cdk.Stack):
             TABLE_NAME=self.state.table.table_name,
             SENDS_QUEUE_URL=self.sends.queue.queue_url,
             OPERATIONS_TOPIC_ARN=self.operations.topic_arn,
+            RELEASE_SECONDS=str(self._stage.nurture_every * 60 if self._stage.send_limits else 0),
         )
-        sweep.may("dynamodb:Query", on=[self._due])
+        sweep.may("dynamodb:Query", on=[self._items, self._due])
         sweep.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
-        sweep.may("sqs:SendMessage", on=[self.sends.queue.queue_arn])
+        sweep.may("sqs:GetQueueAttributes", "sqs:SendMessage", on=[self.sends.queue.queue_arn])
+        sweep.may("ses:GetSendQuota", on=["*"])  # of the account: SES knows no resource for it
         sweep.may("sns:Publish", on=[self.operations.topic_arn])
         Sweep(self, "Nurture", function=sweep, every=self._stage.nurture_every, stage=self._stage)
         return sweep
@@ -278,6 +289,16 @@ class StatelessStack(cdk.Stack):
         Sweep(self, "Monthly", function=digest, every="month", stage=self._stage)
         return digest
 
+    def _trials(self) -> RipenFunction:
+        trials = self._function(
+            "trials", TABLE_NAME=self.state.table.table_name, OPERATIONS_TOPIC_ARN=self.operations.topic_arn
+        )
+        trials.may("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", on=[self._items])
+        trials.may("dynamodb:Query", on=[self._due])
+        trials.may("sns:Publish", on=[self.operations.topic_arn])
+        Sweep(self, "Daily", function=trials, every="day", stage=self._stage)
+        return trials
+
     # mail and what becomes of it
 
     def _nurture_send(self) -> RipenFunction:
@@ -290,12 +311,16 @@ class StatelessStack(cdk.Stack):
             CONFIGURATION_SET=state.configuration_set.configuration_set_name,
             SIGNING_SECRET=state.signing_secret.secret_arn,
             IDENTITY_SECRET=state.identity_secret.secret_arn,
+            SMS_ORIGIN=self._stage.sms_origin,
+            WEBHOOKS_URL=self._stage.webhooks_url,
         )
+        send.may_text()
         send.may(
             "dynamodb:BatchGetItem",
             "dynamodb:ConditionCheckItem",
             "dynamodb:GetItem",
             "dynamodb:PutItem",
+            "dynamodb:Query",
             "dynamodb:UpdateItem",
             on=[self._items],
         )
@@ -320,12 +345,18 @@ class StatelessStack(cdk.Stack):
             "mail_feedback",
             TABLE_NAME=self.state.table.table_name,
             EVENTS_QUEUE_URL=self.events.queue.queue_url,
+            ENGAGEMENT_QUEUE_URL=self.engagement.queue.queue_url,
             IDENTITY_SECRET=self.state.identity_secret.secret_arn,
+            SIGNING_SECRET=self.state.signing_secret.secret_arn,
+            MAIL_TOPIC_ARN=self.state.mail_events.topic_arn,
+            MAIL_TOPICS_ELSEWHERE=" ".join(self._stage.mail_topics_elsewhere),
+            SNS_SIGNATURES=" ".join(self._stage.sns_signatures),
         )
         feedback.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[self._items])
-        feedback.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
-        self._may_read_secrets(feedback, identity=True)
+        feedback.may("sqs:SendMessage", on=[self.events.queue.queue_arn, self.engagement.queue.queue_arn])
+        self._may_read_secrets(feedback, signing=True, identity=True)
         feedback.listens(self.state.mail_events)
+        self.api.serve("mail_feedback", feedback)
         return feedback
 
     def _links(self) -> RipenFunction:
@@ -334,13 +365,26 @@ class StatelessStack(cdk.Stack):
             TABLE_NAME=self.state.table.table_name,
             EVENTS_QUEUE_URL=self.events.queue.queue_url,
             SIGNING_SECRET=self.state.signing_secret.secret_arn,
-            CLICK_DELAY_SECONDS=str(self._stage.click_delay),
+            ENGAGEMENT_QUEUE_URL=self.engagement.queue.queue_url,
         )
         links.may("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem", on=[self._items])
-        links.may("sqs:SendMessage", on=[self.events.queue.queue_arn])
+        links.may("sqs:SendMessage", on=[self.events.queue.queue_arn, self.engagement.queue.queue_arn])
         self._may_read_secrets(links, signing=True)
         self.api.serve("links", links)
         return links
+
+    def _engagement(self) -> RipenFunction:
+        engagement = self._function(
+            "engagement",
+            TABLE_NAME=self.state.table.table_name,
+            EVENTS_QUEUE_URL=self.events.queue.queue_url,
+            ENGAGEMENT_QUEUE_URL=self.engagement.queue.queue_url,
+            CLICK_DELAY_SECONDS=str(self._stage.click_delay),
+        )
+        engagement.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=[self._items])
+        engagement.may("sqs:SendMessage", on=[self.events.queue.queue_arn, self.engagement.queue.queue_arn])
+        engagement.works_off(self.engagement, batch=50, window=1, concurrency=self._stage.engagement_concurrency)
+        return engagement
 
     # people who ask and decide
 
@@ -353,7 +397,12 @@ class StatelessStack(cdk.Stack):
             SLACK_API_URL=self._stage.slack_api_url,
         )
         sales.may(
-            "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[self._items]
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+            on=[self._items],
         )
         self._may_read_secrets(sales, signing=True, slack=True)
         self.api.serve("sales", sales)
@@ -420,6 +469,7 @@ class StatelessStack(cdk.Stack):
             self.settle.failures,
             self.resettle.failures,
             self.sends.failures,
+            self.engagement.failures,
             self.erasures.failures,
             self.notices.failures,
             *(function.failures for function in self.functions if function.asynchronous),

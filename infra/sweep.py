@@ -16,7 +16,7 @@ from infra.stages import Stage
 
 
 class Sweep(Construct):
-    """A schedule for a function: every so many minutes, or at 06:00 UTC on the first of every month."""
+    """A schedule for a function: every so many minutes, at 05:30 UTC every day, or at 06:00 on the first of every month."""
 
     def __init__(
         self,
@@ -24,18 +24,24 @@ class Sweep(Construct):
         construct_id: str,
         *,
         function: RipenFunction,
-        every: int | Literal["month"],
+        every: int | Literal["day", "month"],
         stage: Stage,
     ) -> None:
         super().__init__(scope, construct_id)
         events.Rule(
             self,
             "Schedule",
-            schedule=(
-                events.Schedule.cron(day="1", hour="6", minute="0")
-                if every == "month"
-                else events.Schedule.rate(cdk.Duration.minutes(every))
-            ),
+            schedule=_schedule(every),
             enabled=stage.schedules_enabled,
             targets=[function.as_target()],
         )
+
+
+def _schedule(every: int | Literal["day", "month"]) -> events.Schedule:
+    match every:
+        case "month":
+            return events.Schedule.cron(day="1", hour="6", minute="0")
+        case "day":
+            return events.Schedule.cron(hour="5", minute="30")
+        case minutes:
+            return events.Schedule.rate(cdk.Duration.minutes(minutes))

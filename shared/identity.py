@@ -9,6 +9,7 @@ Keys travel into logs and URLs, so no address ever stands in one.
 import base64
 import hashlib
 import hmac
+import re
 from functools import lru_cache
 
 EMAIL = "email"
@@ -71,6 +72,26 @@ def address_hash(address: str, secret: str) -> str:
 def home_of_address(name: str) -> str:
     """Return the lead id that the address of this hash leads to."""
     return name.partition(".")[2][:16]
+
+
+def normal_number(phone: str) -> str | None:
+    """
+    Return the phone number as it is called from anywhere, `+46701234567`; None when the text does not say that.
+
+    A number without its country is nobody's in particular: it is not guessed.
+    """
+    plain = _BETWEEN_DIGITS.sub("", phone)
+    international = f"+{plain[2:]}" if plain.startswith("00") else plain
+    return international if _INTERNATIONAL.fullmatch(international) else None
+
+
+_BETWEEN_DIGITS = re.compile(r"\(0\)|[ \-./()\u00a0]")
+_INTERNATIONAL = re.compile(r"\+[1-9][0-9]{7,14}")
+
+
+def number_hash(number: str, secret: str) -> str:
+    """Return the name of the address item of a phone number, which went through `normal_number`."""
+    return f"{ADDRESS_KEY_VERSION}.{_keyed(secret, 'number#' + number, 15)}"
 
 
 def event_key(event_id: str) -> str:

@@ -10,12 +10,51 @@ secret of its own instead, derived in the same way.
 import base64
 import hashlib
 import hmac
+import json
 import re
 from typing import Literal, get_args
+
+from shared.errors import RipenError
 
 KeyKind = Literal["public", "server", "admin", "sales", "outcomes"]
 
 _SHAPE = re.compile(r"^(public|server|admin|sales|outcomes)_([a-z0-9-]{1,32})_([A-Za-z0-9_-]{32})$")
+
+
+class SigningKeysError(RipenError):
+    """The signing secret is neither one key nor keys by version."""
+
+
+def signing_keys(secret: str) -> dict[str, str]:
+    """
+    Return the signing keys that are kept, by version.
+
+    Args:
+        secret: What the signing secret holds: one key, which is version 1, or `{"1": "<the old>", "2": "<the new>"}`.
+
+    Raises:
+        SigningKeysError: It begins like the latter and is not that.
+    """
+    if not secret.lstrip().startswith("{"):
+        return {"1": secret}
+    try:
+        keys = json.loads(secret)
+    except ValueError as error:
+        raise SigningKeysError('the signing secret is no JSON: write {"1": "<old key>", "2": "<new key>"}') from error
+    if not keys or not all(_VERSION.fullmatch(each) and isinstance(key, str) and key for each, key in keys.items()):
+        raise SigningKeysError(
+            "the signing secret must name each key by a version, one of 1 to 9 and a to z, and have one at least"
+        )
+    return dict(keys)
+
+
+_VERSION = re.compile("[1-9a-z]")
+
+
+def api_signing_key(secret: str) -> str:
+    """Return the key that API keys are made with: the oldest that is kept, so that they outlive a change of keys."""
+    keys = signing_keys(secret)
+    return keys[min(keys)]
 
 
 def mint_key(kind: KeyKind, label: str, secret: str) -> str:
@@ -41,6 +80,19 @@ def key_kind(token: str, secret: str) -> KeyKind | None:
             expected = mint_key(kind, shape[2], secret)
             return kind if hmac.compare_digest(expected, token) else None
     return None
+
+
+def outgoing_webhook_secret(name: str, number: int, secret: str) -> str:
+    """
+    Return a secret that we sign the webhooks of that name with: `whsec_<base64>`.
+
+    Args:
+        name: Of the playbook's `mail.webhooks`.
+        number: Which of its `secrets`; a new number makes a new secret.
+        secret: The stage's signing key of API keys.
+    """
+    key = hmac.new(secret.encode(), f"outgoing-webhook:{name}:{number}".encode(), hashlib.sha256).digest()
+    return f"whsec_{base64.b64encode(key).decode()}"
 
 
 def webhook_secret(label: str, secret: str) -> str:

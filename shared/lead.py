@@ -15,6 +15,9 @@ Source = Literal["public", "server", "system"]
 
 Verdict = Literal["human", "unsure", "machine"]
 
+STRICTNESS: Mapping[Verdict, int] = {"human": 0, "unsure": 1, "machine": 2}
+"""Of two verdicts on one event the stricter holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeadEvent:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["active", "paused", "done", "exited"]
+Status = Literal["active", "held", "paused", "done", "exited"]
+"""Of a run. `held`: it waits while a track that goes first mails the same person; `paused`: while sales has the lead."""
 
 SendState = Literal[
     "claimed", "skipped", "refused", "released", "unknown", "parked", "sent", "delivered", "bounced", "complained"
@@ -49,15 +50,34 @@ class SendRef:
         return cls(found[1], found[4], int(found[2]), int(found[3]))
 
 
+PAST_KEPT = 10
+"""Earlier runs through a track that its enrollment remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """An earlier run of the same lead through the same track, and how it ended."""
+
+    rotation: int
+    entered_at: int
+    ended_at: int
+    status: Status
+    reason: str = ""
+    goal_at: int | None = None
+    arm: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Enrollment:
     """
     A lead's run through a track; one item per lead and track, so there is one run at a time by construction.
 
-    `cause` is the change that began the run; `cause_lead` and `cause_version` are the lead it was last decided from.
-    `by` says whether the lead's band brought it here or sales sent it back, in which case its band does not matter.
-    `handoff` is the newest handoff change acted on (number, version). `ended_at` is when a run stopped: done, exited
-    or paused.
+    `playbook` is the bundle it entered under, whose steps, goal and exits it goes by. `cause` is the change that began
+    the run; `cause_lead` and `cause_version` are the lead it was last decided from. `by` says what brought it here: the
+    lead's band, a rule, the end of the track before, or sales, in which case its band does not matter. `handoff` is the
+    newest handoff change acted on (number, version). `ended_at` is when a run stopped: done, exited or paused;
+    `planned_at` is what was due when it was held or paused. `arm` is `holdout` for a run that gets nothing. `goal_at`:
+    when what the track is for was reached. `past` are the earlier runs, oldest first.
     """
 
     lead_id: str
@@ -70,12 +90,20 @@ class Enrollment:
     cause_lead: str
     cause_version: int
     entered_at: int
-    by: Literal["band", "sales"] = "band"
+    by: Literal["band", "rule", "track", "sales"] = "band"
     due_at: int | None = None
     ended_at: int | None = None
     reason: str = ""
     handoff: tuple[int, int] = (0, 0)
     version: int = 0
+    arm: str = ""
+    planned_at: int | None = None
+    goal_at: int | None = None
+    past: tuple[PastRun, ...] = ()
+    tries: int = 0
+    """How often the channel would not take the next message just now."""
+    first_due: int | None = field(default=None, compare=False)
+    """When the mail it plans next was first due, whatever held it since; the adapter fills it in when it is not said."""
 
     @property
     def next_send(self) -> SendRef:
@@ -92,20 +120,33 @@ class PastSend:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicConsent:
+    """What was said of one topic: receive times of the latest proved opt-in and of the latest stop."""
+
+    opted_in_at: int | None = None
+    stopped_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """
-    What one mail address allows, whoever the leads are that use it.
+    What one address of one channel allows, whoever the leads are that use it: a mailbox, or a phone number.
 
-    `proven_at`, `opted_in_at` and `stopped_at` are receive times; `suppressed` is `bounced`, `complained`, `manual` or
-    `erased`; `paused_by` names the handoffs that hold it; `sent` maps `<track>#<content>` to the newest claim; `recent`
-    are the newest claims, oldest first; `confirmations` the confirmation mails.
+    `proven_at`, `opted_in_at` and `stopped_at` are receive times, and of everything; `topics` has what was said of one
+    topic. `suppressed` is `bounced`, `soft_bounced`, `complained`, `manual` or `erased`; `soft_bounces` are the instants
+    of bounces that may pass, by the id of the report, none older than the newest delivery; `paused_by` names the handoffs
+    that hold it; `sent` maps `<track>#<content>` to the newest claim; `recent` are the newest claims, oldest first;
+    `confirmations` the confirmation mails.
     """
 
     name: str
     proven_at: int | None = None
     opted_in_at: int | None = None
     stopped_at: int | None = None
+    topics: Mapping[str, TopicConsent] = field(default_factory=dict)
     suppressed: str | None = None
+    suppressed_at: int | None = None
+    soft_bounces: Mapping[str, int] = field(default_factory=dict)
     paused_by: frozenset[str] = frozenset()
     sent: Mapping[str, int] = field(default_factory=dict)
     recent: tuple[PastSend, ...] = ()
@@ -119,14 +160,15 @@ class ConsentProof:
     One entry of an address's trail of consent.
 
     `at` is the receive time, `event` the key of the event; `worded_by` says whether the playbook or the sender of the
-    event says what the text was, `by` what the entry rests on: what comes with a public key proves nothing.
+    event says what the text was, `by` what the entry rests on: what comes with a public key proves nothing. `who` is the
+    colleague who suppressed the address or took that back; `topic` is empty where it is about every mail.
     """
 
     address: str
     at: int
     event: str
-    said: Literal["agreed", "declined", "confirmed", "unsubscribed", "complained"]
-    by: Literal["public key", "server key", "link in our mail", "mail service"]
+    said: Literal["agreed", "declined", "confirmed", "unsubscribed", "complained", "suppressed", "allowed again"]
+    by: Literal["public key", "server key", "link in our mail", "mail service", "a colleague"]
     text: str = ""
     version: str = ""
     topic: str = ""
@@ -134,6 +176,7 @@ class ConsentProof:
     form: str = ""
     page: str = ""
     host: str = ""
+    who: str = ""
 
 
 def confirmation_ref(lead_id: str, address: str, number: int) -> SendRef:
@@ -146,6 +189,19 @@ def confirmation_ref(lead_id: str, address: str, number: int) -> SendRef:
     return SendRef(lead_id, f"{CONFIRM}-{address[-12:]}", number, 0)
 
 
-def content_key(track: str, content: str) -> str:
-    """Name a mail of a track on the address item: rotations and leads do not matter to who reads it."""
-    return f"{track}#{content}"
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the mail service allows: mails a second, mails in 24 hours (None: no limit), and those of the last 24 hours."""
+
+    rate: float
+    daily: int | None
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Mails that went out, and how many of them bounced for good or were complained about."""
+
+    sent: int = 0
+    bounced: int = 0
+    complained: int = 0

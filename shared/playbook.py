@@ -16,9 +16,11 @@ import yaml
 from pydantic import ValidationError
 
 from shared.mailing import CONFIRM
-from shared.playbook_mails import check_mails, read_mails
+from shared.playbook_channels import check_texts
+from shared.playbook_mails import check_channels, check_mails, read_contents
 from shared.playbook_problems import PlaybookError, line_of, path_text, problems_of
 from shared.playbook_schema import Playbook
+from shared.playbook_tracks import contents_in
 from shared.playbook_yaml import read_yaml
 from shared.rules.patterns import Place
 
@@ -48,12 +50,9 @@ def _read(path: Path) -> tuple[Playbook, yaml.Node]:
 def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
     """Return the playbook at `path` with its mails as one document of plain JSON values, named by its hash."""
     playbook, tree = _read(path)
-    mails = read_mails(MAILS)
+    mails = read_contents(MAILS)
     missing: list[tuple[Place, str]] = [
-        (("tracks", name, "steps", number, "content"), step.content)
-        for name, track in playbook.tracks.items()
-        for number, step in enumerate(track.steps)
-        if step.content not in mails
+        (("tracks", *place), content) for place, content in contents_in(playbook.tracks) if content not in mails
     ]
     if missing:
         raise PlaybookError(
@@ -64,10 +63,20 @@ def compile_playbook(path: Path = DEFAULT) -> dict[str, Any]:
             ]
         )
     used = {name: mail for name, mail in mails.items() if name == CONFIRM or name in playbook.contents}
-    problems = check_mails(used, playbook.mail.links)
+    templates = {name: dict(mail.template) for name, mail in used.items()}
+    problems = check_mails(templates, playbook.mail.links)
     if problems:
         raise PlaybookError([f"{MAILS.name}/{problem}" for problem in problems])
-    document = {"name": playbook.name, **playbook.compiled(), "templates": used}
+    contents = {name: mail.compiled() for name, mail in used.items()}
+    document = {"name": playbook.name, **playbook.compiled(), "contents": contents, "templates": templates}
+    misplaced = [
+        f"{path.name}:{line_of(tree, place)}: {path_text(place)}: {text}"
+        for place, text in check_channels(document["tracks"], contents)
+    ]
+    if misplaced:
+        raise PlaybookError(misplaced)
+    if texts := check_texts(templates, contents, document["mail"]):
+        raise PlaybookError([f"{MAILS.name}/{problem}" for problem in texts])
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {"bundle": f"{playbook.name}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}", **document}
 

@@ -10,6 +10,9 @@ from shared.playbook_types import MisplacedError, Section, Span, Text, Whole, Ye
 LONGEST_STRETCH = 3600
 """Seconds within which page views are counted: a lead remembers the views of one such stretch."""
 
+LONGEST_AROUND = 600
+"""Seconds around a click in which something else tells that it was a machine's."""
+
 SHORTEST_TEXT = 3
 
 
@@ -48,18 +51,39 @@ class Speed(Section):
     within: Annotated[Span, AfterValidator(_stretch)]
 
 
+def _around(said: int) -> int:
+    if said > LONGEST_AROUND:
+        raise ValueError("reaches too far from a click; write at most `10 minutes`")
+    return said
+
+
+class Burst(Section):
+    """Links of one mail that are followed in a stretch of time in which a person follows one or two."""
+
+    links: Annotated[Whole, Field(ge=2, le=20)]
+    within: Annotated[Span, AfterValidator(_around)]
+
+
+class MailRules(Section):
+    """By what machines are told among those who touch a mail."""
+
+    burst: Burst = Field(default_factory=lambda: Burst.model_validate({"links": 3, "within": "10 seconds"}))
+    decoy: Annotated[Span, AfterValidator(_around)] = 60
+
+
 class BotRules(Section):
     """By what machines are told from people, and whether what they do counts all the same."""
 
     agents: KnownAgents = Field(default_factory=KnownAgents)
     headless: YesNo = True
     speed: Speed = Field(default_factory=lambda: Speed.model_validate({"pages": 20, "within": "10 seconds"}))
+    mail: MailRules = Field(default_factory=MailRules)
     score: YesNo = False
 
     @property
     def filing(self) -> dict[str, Any]:
-        """What the facts of leads follow from: not the speed, for what the watch has judged stays judged."""
-        return {name: said for name, said in self.compiled().items() if name not in ("pages", "within_seconds")}
+        """What the facts of leads follow from: not the speed, nor the mail, for what was judged by them stays judged."""
+        return {name: said for name, said in self.compiled().items() if name not in ("pages", "within_seconds", "mail")}
 
     def compiled(self) -> dict[str, Any]:
         """Return the section with the lists it names, so that no function needs a package for them."""
@@ -72,5 +96,10 @@ class BotRules(Section):
             "headless": self.headless,
             "pages": self.speed.pages,
             "within_seconds": self.speed.within,
+            "mail": {
+                "links": self.mail.burst.links,
+                "within_seconds": self.mail.burst.within,
+                "decoy_seconds": self.mail.decoy,
+            },
             "score": self.score,
         }

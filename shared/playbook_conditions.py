@@ -1,4 +1,4 @@
-"""The conditions of a playbook: what makes a lead MQL, and what makes it urgent."""
+"""The conditions of a playbook: what makes a lead MQL or urgent, and what ends a track."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -6,38 +6,54 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, WithJsonSchema
 
 from shared.playbook_types import MisplacedError, Section, milli, nearest
-from shared.rules.model import BANDS, GRADES
+from shared.rules.model import BANDS, GRADES, STAGES
 from shared.rules.patterns import Place
 
 FORMS = ("any", "all", "score_at_least", "rule", "band", "grade")
+TOLD = ("any", "all", "rule", "band", "stage", "qualified")
+"""Forms of what ends a track: only what a change tells of, or nobody would look when it holds."""
+
+_PLAIN: dict[str, tuple[type, str]] = {
+    "rule": (str, "must be the id of a rule"),
+    "qualified": (bool, "must be true or false"),
+}
+_KINDS = {"band": BANDS, "grade": GRADES, "stage": STAGES}
 
 
 def _condition(said: dict[str, Any]) -> dict[str, Any]:
-    problems = list(_problems(said, ()))
+    problems = list(_problems(said, (), FORMS, "{score_at_least: 75}"))
     if problems:
         raise MisplacedError(*problems)
     return said
 
 
-def _problems(said: Any, place: Place) -> Iterator[tuple[Place, str]]:
+def _told(said: dict[str, Any]) -> dict[str, Any]:
+    problems = list(_problems(said, (), TOLD, "{qualified: true}"))
+    if problems:
+        raise MisplacedError(*problems)
+    return said
+
+
+def _problems(said: Any, place: Place, forms: tuple[str, ...], example: str) -> Iterator[tuple[Place, str]]:
     if not isinstance(said, dict) or len(said) != 1:
-        yield place, f"a condition is exactly one of {', '.join(FORMS)}, as in {{score_at_least: 75}}"
+        yield place, f"a condition is exactly one of {', '.join(forms)}, as in {example}"
         return
     ((form, wanted),) = said.items()
     here = (*place, form)
-    if form not in FORMS:
-        yield here, f"is no condition; {nearest(str(form), FORMS)}"
+    if form not in forms:
+        yield here, f"is no condition; {nearest(str(form), forms)}"
     elif form in ("any", "all"):
         if not isinstance(wanted, list) or not wanted:
-            yield here, f"must be a list of conditions that is not empty, as in {form}: [{{score_at_least: 75}}]"
+            yield here, f"must be a list of conditions that is not empty, as in {form}: [{example}]"
             return
         for number, each in enumerate(wanted):
-            yield from _problems(each, (*here, number))
+            yield from _problems(each, (*here, number), forms, example)
     elif form == "score_at_least":
         yield from _threshold_problems(wanted, here)
-    elif form == "rule":
-        if not isinstance(wanted, str):
-            yield here, "must be the id of a rule"
+    elif form in _PLAIN:
+        kind, text = _PLAIN[form]
+        if not isinstance(wanted, kind):
+            yield here, text
     else:
         yield from _place_problems(form, wanted, here)
 
@@ -51,7 +67,7 @@ def _threshold_problems(wanted: Any, place: Place) -> Iterator[tuple[Place, str]
 
 
 def _place_problems(form: str, wanted: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    allowed = BANDS if form == "band" else GRADES
+    allowed = _KINDS[form]
     if not isinstance(wanted, list) or not wanted:
         yield place, f"must be a list of {', '.join(allowed)}, as in {form}: [{allowed[-1]}]"
         return
@@ -79,6 +95,9 @@ def compiled_condition(said: dict[str, Any]) -> dict[str, Any]:
 
 Condition = Annotated[
     dict[str, Any], AfterValidator(_condition), WithJsonSchema({"type": "object", "title": "condition"})
+]
+ToldCondition = Annotated[
+    dict[str, Any], AfterValidator(_told), WithJsonSchema({"type": "object", "title": "told_condition"})
 ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.playbook_schema import Playbook
 from shared.playbook_types import EVENT_PARTS
+from shared.rules.model import BANDS, STAGES
 
 Schema = dict[str, Any]
 
@@ -111,6 +112,21 @@ _DEFINITIONS: Schema = {
             "rule": _TEXT,
             "band": {"type": "array", "minItems": 1, "items": {"enum": ["early", "engaged", "sales_ready"]}},
             "grade": {"type": "array", "minItems": 1, "items": {"enum": ["A", "B", "C", "D"]}},
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    },
+    "told_condition": {
+        "description": "Exactly one of any, all, rule, band, stage and qualified: what a change tells of.",
+        "type": "object",
+        "properties": {
+            "any": {"type": "array", "minItems": 1, "items": _ref("told_condition")},
+            "all": {"type": "array", "minItems": 1, "items": _ref("told_condition")},
+            "rule": _TEXT,
+            "band": {"type": "array", "minItems": 1, "items": {"enum": list(BANDS)}},
+            "stage": {"type": "array", "minItems": 1, "items": {"enum": list(STAGES)}},
+            "qualified": {"type": "boolean"},
         },
         "minProperties": 1,
         "maxProperties": 1,

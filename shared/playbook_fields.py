@@ -18,7 +18,9 @@ TOUCHES = {"first_touch": ("source", "medium", "campaign"), "last_touch": ("sour
 LISTED = ("mail_domain", "mailbox")
 """Fields besides the profile's that a list can look at."""
 
-OURS = frozenset({"address", "consent", "sales", "closed", "email", "mail_domain", "mailbox", "lists", *TOUCHES})
+OURS = frozenset(
+    {"address", "consent", "sales", "closed", "email", "mail_domain", "mailbox", "lists", "timezone_seen", *TOUCHES}
+)
 """Fields the application fills itself; a playbook cannot give them other meanings."""
 
 _LOWER = frozenset({"email", "mail_domain", "mailbox"})
@@ -45,9 +47,9 @@ def people_problems(
         elif isinstance(wanted, dict):
             yield here, f"{name} has no parts; values stand in a list, as in {{{name}: [...]}}"
         elif name == "lists":
-            yield from _word_problems(here, wanted, lists, "list")
+            yield from word_problems(here, wanted, lists, "list")
         elif name in _TITLES and name not in profile:
-            yield from _word_problems(here, wanted, _TITLES[name], name)
+            yield from word_problems(here, wanted, _TITLES[name], name)
         else:
             yield from _kept_problems(here, wanted, name)
 
@@ -72,7 +74,7 @@ def _touch_problems(place: Place, wanted: Any, parts: tuple[str, ...]) -> Iterat
             yield from _case_problems((*place, *inside), said)
 
 
-def _word_problems(place: Place, wanted: list[Any], words: Collection[str], kind: str) -> Iterator[tuple[Place, str]]:
+def word_problems(place: Place, wanted: list[Any], words: Collection[str], kind: str) -> Iterator[tuple[Place, str]]:
     """Yield the conditions that hold for none of the words a field can be."""
     for number, condition in enumerate(wanted):
         for operator, text, caseless in _texts(condition):

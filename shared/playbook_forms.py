@@ -5,7 +5,7 @@ program away.
 A form that is not listed is read by its conventional names alone; docs/intake.md has both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -97,6 +97,12 @@ class Form(Section):
             if not target.startswith(PROPERTY) and target not in known:
                 instead = f"{nearest(target, known)}, or properties.{target} to keep it with the event"
                 yield ("fields", field), f"the profile has no {target!r}; {instead}"
+
+    def unknown_topic(self, topics: Collection[str]) -> Iterator[tuple[Place, str]]:
+        """Return the topic of the box when the page that people choose topics on does not have it."""
+        topic = None if self.consent is None else self.consent.topic
+        if topic is not None and topics and topic not in topics:
+            yield ("consent", "topic"), f"no topic of mail.topics is named {topic!r}; {nearest(topic, topics)}"
 
     def compiled(self, profile: Mapping[str, list[str]]) -> dict[str, Any]:
         """Return the form as the intake reads it: plain field names, and where in the event each value goes."""

@@ -1,34 +1,20 @@
 """What a playbook may say: pydantic models whose errors are written for the person who edits the YAML."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.forms import FORM_NAME
 from shared.playbook_bots import BotRules
+from shared.playbook_channels import webhook_problems
 from shared.playbook_conditions import compiled_condition, rules_in
 from shared.playbook_forms import Form
-from shared.playbook_handoff import Handoff, Weekdays
+from shared.playbook_handoff import Handoff
+from shared.playbook_mail_policy import Mail
 from shared.playbook_scoring import Scoring, short_hash
-from shared.playbook_types import (
-    Address,
-    Clock,
-    Content,
-    Day,
-    MisplacedError,
-    Name,
-    Prose,
-    Seconds,
-    Section,
-    Slug,
-    Text,
-    Url,
-    Whole,
-    Zone,
-    each_once,
-    nearest,
-)
+from shared.playbook_tracks import Tracks, contents_in, track_problems, triggers
+from shared.playbook_types import Day, MisplacedError, Prose, Section, Slug, Text, nearest
 from shared.rules.patterns import Place
 
 
@@ -49,86 +35,6 @@ class Agreement(Section):
     sql: Prose
 
 
-class Step(Section):
-    """One mail of a track, and how long after the one before."""
-
-    content: Content
-    delay: Seconds
-
-
-class Track(Section):
-    """A series of mails for leads in certain bands."""
-
-    label: Text
-    bands: Annotated[list[Literal["early", "engaged", "sales_ready"]], Field(min_length=1), AfterValidator(each_once)]
-    cool_down: Seconds
-    steps: Annotated[list[Step], Field(min_length=1, max_length=50)]
-
-    def compiled(self) -> dict[str, Any]:
-        return {
-            "label": self.label,
-            "bands": list(self.bands),
-            "cool_down_seconds": self.cool_down,
-            "steps": [{"content": step.content, "delay_seconds": step.delay} for step in self.steps],
-        }
-
-
-OPEN_LEAST = 60
-"""Fewest minutes a day that quiet hours must leave: mails go out in turns, and each turn must find the window."""
-
-
-class Quiet(Section):
-    """Quiet hours in the recipient's zone; `from` after `to` crosses midnight, `from` equal to `to` is none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-
-    @model_validator(mode="after")
-    def leaves_time(self) -> Self:
-        left = (_minute(self.start) - _minute(self.end)) % (24 * 60)
-        if 0 < left < OPEN_LEAST:
-            raise MisplacedError(
-                (("to",), f"leaves {left} minutes a day for mails; write hours that leave {OPEN_LEAST} or more")
-            )
-        return self
-
-
-def _minute(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
-class Caps(Section):
-    """Most mails one address gets in a day, in seven days, in thirty."""
-
-    day: Annotated[Whole, Field(ge=1)]
-    week: Annotated[Whole, Field(ge=1)]
-    month: Annotated[Whole, Field(ge=1, le=40)]
-
-    @model_validator(mode="after")
-    def rising(self) -> Self:
-        for shorter, longer in (("day", "week"), ("week", "month")):
-            if getattr(self, shorter) > getattr(self, longer):
-                text = f"is more than {longer} allows, so it would cap nothing; write at most {getattr(self, longer)}"
-                raise MisplacedError(((shorter,), text))
-        return self
-
-
-class Mail(Section):
-    """Who mails, when, how often, on what consent, and the pages that mails link to by name."""
-
-    from_name: Text
-    reply_to: Address
-    postal_address: Prose
-    zone: Zone
-    quiet: Quiet
-    days: Weekdays
-    caps: Caps
-    consent: Literal["opt_in", "implied"]
-    links: dict[Name, Url] = {}
-
-
 class Playbook(Section):
     """The whole agreement."""
 
@@ -136,7 +42,7 @@ class Playbook(Section):
     agreement: Agreement
     scoring: Scoring
     handoff: Handoff
-    tracks: dict[Name, Track] = {}
+    tracks: Tracks = {}
     mail: Mail
     bots: BotRules = Field(default_factory=BotRules)
     forms: Annotated[dict[Annotated[str, Field(pattern=FORM_NAME)], Form], Field(max_length=100)] = {}
@@ -160,15 +66,10 @@ class Playbook(Section):
             if reason.code in codes:
                 yield (*place, "code"), f"codes must differ; used twice: {reason.code}"
             codes.add(reason.code)
-        by_band: dict[str, str] = {}
-        for name, track in self.tracks.items():
-            for number, band in enumerate(track.bands):
-                if (other := by_band.setdefault(band, name)) != name:
-                    yield (
-                        ("tracks", name, "bands", number),
-                        f"{band} is a band of the track {other} already, and a lead is in one track; leave one out",
-                    )
+        yield from ((("tracks", *place), text) for place, text in self._track_problems())
         yield from ((("handoff", *place), text) for place, text in self.handoff.unknown_names())
+        closed = self.mail.closed_problems(self.agreement.review_by.year)
+        yield from ((("mail", *place), text) for place, text in closed)
         routing = self.handoff.routing_problems(self.scoring.profile, self.scoring.lists)
         yield from ((("handoff", *place), text) for place, text in routing)
         rules = {rule.id for rule in self.scoring.engagement} | {rule.id for rule in self.scoring.fit}
@@ -177,21 +78,41 @@ class Playbook(Section):
                 if wanted not in rules:
                     yield ("handoff", *at, *inside), f"no rule is named {wanted!r}; {nearest(wanted, rules)}"
         yield from self._unknown_fields()
+        steps: dict[Place, str] = {
+            ("tracks", name, "steps", number): step.to
+            for name, track in self.tracks.items()
+            for number, step in enumerate(track.steps)
+            if step.to is not None
+        }
+        yield from webhook_problems(self.mail.webhooks, steps, self.scoring.profile)
+
+    def _track_problems(self) -> Iterator[tuple[Place, str]]:
+        return track_problems(
+            self.tracks,
+            rules={rule.id for rule in self.scoring.engagement},
+            told=self.scoring.triggers,
+            topics=self.mail.topics,
+            returned_to={reason.returns_to for reason in self.handoff.reject_reasons if reason.returns_to},
+            profile=self.scoring.profile,
+            lists=self.scoring.lists,
+            at_problem=self.mail.at_problem,
+        )
 
     def _unknown_fields(self) -> Iterator[tuple[Place, str]]:
         for name, form in self.forms.items():
-            for inside, text in form.unknown_targets(self.scoring.profile):
+            for inside, text in (*form.unknown_targets(self.scoring.profile), *form.unknown_topic(self.mail.topics)):
                 yield ("forms", name, *inside), text
 
     @property
     def contents(self) -> set[str]:
         """Names of the mails its tracks send."""
-        return {step.content for track in self.tracks.values() for step in track.steps}
+        return {content for _, content in contents_in(self.tracks)}
 
     def compiled(self) -> dict[str, Any]:
         """Return the playbook as plain JSON values: points in milli-points, durations in seconds."""
         scoring = self.scoring.compiled()
         scoring["filed"] = short_hash([scoring["filed"], self.bots.filing])
+        scoring["triggers"] = triggers(self.tracks, self.scoring.triggers)
         reasons = self.handoff.reject_reasons
         scoring["cool_downs"] = {reason.code: reason.cool_down or 0 for reason in reasons}
         if never := [reason.code for reason in reasons if reason.never]:
@@ -203,7 +124,7 @@ class Playbook(Section):
             "scoring": scoring,
             "handoff": self.handoff.compiled(self.agreement.review_by.year),
             "tracks": {name: track.compiled() for name, track in self.tracks.items()},
-            "mail": self.mail.model_dump(by_alias=True),
+            "mail": self.mail.compiled(self.agreement.review_by.year),
             "bots": self.bots.compiled(),
             **({"forms": self._compiled_forms()} if self.forms else {}),
         }

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from shared.forms import FORM_NAME
+from shared.rules.nurture import is_mailable
 from shared.rules.patterns import PatternError, Place, check_pattern
 
 LONGEST = 3650
@@ -31,6 +32,14 @@ class MisplacedError(ValueError):
     def __init__(self, *problems: tuple[Place, str]) -> None:
         super().__init__("; ".join(text for _, text in problems))
         self.problems = problems
+
+
+def _mailable(said: str) -> str:
+    if not is_mailable(said):
+        raise ValueError(
+            f"{said!r} cannot stand in a mail as it is: none would go out; write one of plain letters, as in sales@example.com"
+        )
+    return said
 
 
 def _seconds(said: Any) -> int:
@@ -266,7 +275,7 @@ AssetPath = Annotated[
 ]
 Clock = Annotated[str, Field(pattern=CLOCK)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-Address = Annotated[str, Field(pattern=ADDRESS, max_length=254)]
+Address = Annotated[str, Field(pattern=ADDRESS, max_length=254), AfterValidator(_mailable)]
 Url = Annotated[str, Field(pattern=URL, max_length=500)]
 Member = Annotated[str, Field(pattern=MEMBER)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

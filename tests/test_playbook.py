@@ -136,8 +136,6 @@ MISTAKES = [
     ("triggers: [pricing_spree, return_visit", "triggers: [pricing_spree, pricing_spree", "scoring.triggers[1]", "stands twice"),
     ("triggers: [pricing_spree, return_visit, webinar_no_show, pricing_read]", "triggers: [a, b, c, d, e, f, g, h, i, j, k]",
      "scoring.triggers", "write at most 10"),
-    ("bands: [engaged, sales_ready]", "bands: [early, sales_ready]", "tracks.decision.bands[0]", "of the track awareness already"),
-    ("bands: [engaged, sales_ready]", "bands: [engaged, engaged]", "tracks.decision.bands[1]", "stands twice"),
     ("caps: {day: 1", "caps: {day: 4", "mail.caps.day", "is more than week allows"),
     ("week: 3, month: 8", "week: 9, month: 8", "mail.caps.week", "write at most 8"),
     ('{from: "20:00", to: "08:00"}', '{from: "08:00", to: "07:30"}', "mail.quiet.to", "leaves 30 minutes a day"),
@@ -156,6 +154,8 @@ MISTAKES = [
     ("label: Asked for a demo", 'label: "Asked\\nfor"', f"{DEMO}.label", "write one line of words"),
     ("label: Asked for a demo", 'label: "  "', f"{DEMO}.label", "is blank"),
     ("from_name: Ripen", 'from_name: "Ripen\\r\\nBcc: x"', "mail.from_name", "write one line of words"),
+    ("reply_to: hello@ripen.example", "reply_to: hallå@ripen.example", "mail.reply_to", "write one of plain letters"),
+    ("email: helena@ripen.example", "email: helena..n@ripen.example", "handoff.manager.email", "write one of plain letters"),
     ("suggested_step: Call", 'suggested_step: "\\a" #', "handoff.suggested_step", "control character"),
     # thresholds and conditions
     ("engaged: 50", "engaged: 90", "scoring.bands.engaged", "thresholds rise"),
@@ -190,7 +190,7 @@ MISTAKES = [
     ('opens: "09:00"', 'opens: "9:00"', "handoff.calendar.opens", "write a time of day in quotes"),
     ("warn_before: 15 minutes", "warn_before: 2 hours", "handoff.clocks.contact.high.warn_before", "shorter than within"),
     ("    decide:", "    decides:", "handoff.clocks.decides", "write decide"),
-    ("returns_to: awareness", "returns_to: nowhere", "handoff.reject_reasons[0].returns_to", "write one of awareness, decision"),
+    ("returns_to: awareness", "returns_to: nowhere", "handoff.reject_reasons[0].returns_to", "write one of awareness, consideration"),
     # who gets a lead
     ("calendar: berlin, teams: [dach]", "calendar: berlin, teams: [maria]", "handoff.owners[1].teams[0]", "give the team another name"),
     ("teams: [dach]", "teams: [dach, dach]", "handoff.owners[1].teams[1]", "stands twice"),
@@ -240,6 +240,8 @@ MISTAKES = [
     ("within: 10 seconds", "within: 0 seconds", "bots.speed.within", "write a duration longer than 0"),
     ("pages: 20,", "pages: 51,", "bots.speed.pages", "51 is too large; write at most 50"),
     ("speed: {pages: 20, within: 10 seconds}", "sped: {}", "bots.sped", "write speed"),
+    ("burst: {links: 3,", "burst: {links: 1,", "bots.mail.burst.links", "1 is too small; write at least 2"),
+    ("decoy: 60 seconds", "decoy: 1 hour", "bots.mail.decoy", "write at most `10 minutes`"),
     ("    - Chat Started", "    - Visit Judged", "scoring.activity[5]", "it tells who was at work"),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ FORMS = """
 forms:
   demo-request:
     fields: {Your Name: first_name, firma: company, budget: properties.money, Stack: tech_stack, work: email}
-    consent: {field: News-Letter, text: "Yes, send me the letter", version: "2026-11", topic: newsletter}
+    consent: {field: News-Letter, text: "Yes, send me the letter", version: "2026-11", topic: guides}
     double_opt_in: false
     honeypot: url2
     min_seconds: 3
@@ -81,7 +81,8 @@ MISTAKES = [
     ('version: "2026-11"', "version: 2", "forms.demo-request.consent.version", "write it in quotes"),
     ('text: "Yes, send me the letter"', 'text: ""', "forms.demo-request.consent.text", "write a text"),
     ('text: "Yes, send me the letter", ', "", "forms.demo-request.consent.text", "is missing; add it"),
-    ("topic: newsletter", "topic: News letter", "forms.demo-request.consent.topic", "write a name"),
+    ("topic: guides", "topic: News letter", "forms.demo-request.consent.topic", "write a name"),
+    ("topic: guides", "topic: guide", "forms.demo-request.consent.topic", "no topic of mail.topics is named 'guide'"),
     ("double_opt_in: false", "double_opt_in: maybe", "forms.demo-request.double_opt_in", "write true or false"),
     ("double_opt_in: false", "double_optin: false", "forms.demo-request.double_optin", "write double_opt_in"),
     ("min_seconds: 3", "min_seconds: 0", "forms.demo-request.min_seconds", "write at least 1"),

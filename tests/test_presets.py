@@ -10,13 +10,15 @@ import yaml
 
 from infra.names import ROOT
 from shared.instants import DAY, HOUR, parse_instant
-from shared.lead import Lead, LeadEvent
+from shared.lead import Lead, LeadEvent, Register, Settled
 from shared.playbook import FOLDER, compile_playbook
 from shared.playbook_editor import editor_schema
+from shared.rules.enrolling import Book, Cause, return_from_sales, sent_back
 from shared.rules.facts import apply_event
-from shared.rules.model import scoring_model
+from shared.rules.model import BANDS, scoring_model
 from shared.rules.qualification import holds
 from shared.rules.scoring import evaluate
+from shared.rules.tracks import Audience, tracks_of
 
 NOW = parse_instant("2026-11-02T12:00:00Z")
 PRESETS = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
@@ -25,6 +27,22 @@ PRESETS = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 @pytest.fixture(scope="module")
 def compiled():
     return {name: compile_playbook(path) for name, path in PRESETS.items()}
+
+
+@pytest.mark.parametrize("band", BANDS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_whom_sales_sends_back_is_nurtured_again_whatever_its_band(compiled, preset, band):
+    """A lead that sales had is mostly in the highest band; what the track it returns to is for may be a band."""
+    document, me = compiled[preset], "a" * 16
+    tracks = {name: replace(track, audience=Audience()) for name, track in tracks_of(document).items()}
+    book = Book(document["bundle"], tracks, scoring_model(document))
+    profile = {"email": Register("ada@example.com", 1, "k", proven=True)}
+    mql = Lead(me, version=5, profile=profile, settled=Settled(band=band, stage="mql", qualified=True))
+    for said in document["handoff"]["reject_reasons"]:
+        if said.get("returns_to"):
+            cause = Cause("c1", me, NOW, 3, "sales")
+            entered = return_from_sales(mql, {}, book, sent_back(document, said["code"]), cause, handoff=1)
+            assert [(run.track, run.status) for run in entered] == [(said["returns_to"], "active")], said
 
 
 def engagement(rule, part="points"):

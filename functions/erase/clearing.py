@@ -29,7 +29,7 @@ from shared.aws.erasure import (
 )
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import address_hash
+from shared.identity import address_hash, normal_number, number_hash
 from shared.lead import Alias, Erased, LeadEvent
 from shared.rules.erasing import belonging, is_first, left_over, parted
 from shared.telemetry import logger, metrics
@@ -141,6 +141,8 @@ def _page(erasure: Erasure) -> tuple[Erasure, list[dict[str, Any]]]:
         step.counts["homes"] += 1
     secret = identity_secret()
     step.addresses |= {address_hash(event.email, secret) for event in step.events if event.email}
+    numbers = {normal_number(str(event.traits.get("phone", ""))) for event in step.events if event.source == "server"}
+    step.addresses |= {number_hash(number, secret) for number in numbers if number is not None}
     new = sorted(step.addresses - set(erasure.addresses))
     return replace(
         erasure,
@@ -163,7 +165,7 @@ def _remove(item: Mapping[str, Any], step: Step, *, state: str, device: Alias | 
         return
     if device is not None and not is_first(device.claims, homes):
         return
-    if sk.startswith(table.HANDOFF_PREFIX):
+    if "deliveries" in item:  # of a handoff, or of a task
         step.addresses |= set(item.get("paused", ()))
         if state == "clearing":
             return

@@ -4,10 +4,12 @@ Let sales accept, reject, contact, put off, pass on, convert, win or lose a lead
 Trigger      HTTP POST /slack/interactions, signed by Slack (events/http_slack_interaction.json);
              HTTP POST /v1/handoffs/{lead_id}/{n}/{action} with a sales key (events/http_handoff_accept.json);
              HTTP GET /v1/owners, POST and DELETE /v1/owners/{id}/time-off (events/http_owners.json, http_time_off.json);
+             HTTP GET /v1/mail, POST /v1/mail/pause and /v1/mail/resume with an admin key (events/http_mail_pause.json);
              HTTP GET and POST /s/{action}/{token}, a link of an alert (events/http_rep_link_page.json)
-Reads        the handoff; the lead, for its addresses and its name; the playbook; the signing and the Slack secret
+Reads        the handoff; the lead, for its addresses and its name; the playbook; what became of the mails of seven days;
+             the signing and the Slack secret
 Writes       handoff, and in the same transaction the pause of the lead's mail addresses, or the owner a reassigned
-             one is counted on; time off
+             one is counted on; time off; whether mailing is paused
 Emits        HandoffAccepted, HandoffRejected, HandoffContacted, HandoffReassigned, HandoffSnoozed, HandoffConverted,
              HandoffClosed, through the outbox
 Repeat-safe  a move that was made is not made again: the same person is told it is done, another one who won and when
@@ -24,7 +26,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.sales import mail_links, owners_api, slack_answers
+from functions.sales import mail_api, mail_links, owners_api, slack_answers
 from functions.sales.api import RefusedError, check_key, raw_body, read_move, read_path
 from functions.sales.moves import make_move
 from functions.sales.slack_press import Press, read_press
@@ -56,6 +58,8 @@ def _answered(event: Mapping[str, Any], at: int) -> Answer:
         return mail_links.answer(event, at)
     if event["rawPath"].startswith(owners_api.PREFIX):
         return _answer(HTTPStatus.OK, owners_api.answer(event, at))
+    if event["rawPath"].startswith(mail_api.PREFIX):
+        return _answer(HTTPStatus.OK, mail_api.answer(event, at))
     return _pressed(event, at) if event["rawPath"].rstrip("/").endswith(INTERACTIONS) else _called(event, at)
 
 

@@ -16,7 +16,7 @@ from functions.sales.moves import find, make_move
 from shared.aws import playbooks, secret_values
 from shared.aws.leads import get_lead
 from shared.handoff import Handoff
-from shared.links import RepLink, read_rep_link
+from shared.links import RepLink, key_version, read_rep_link
 from shared.messages.handoff_facts import name_and_company
 from shared.rules.handoff import MEANS, Decision, Move, decide_move
 from shared.rules.routing import HandoffPolicy, handoff_policy
@@ -38,7 +38,7 @@ def answer(event: Mapping[str, Any], at: int) -> pages.Answer:
         ConflictError: Others kept changing the handoff; nothing was written.
     """
     purpose, _, token = event["rawPath"].strip("/").removeprefix(PREFIX.strip("/")).strip("/").partition("/")
-    link = read_rep_link(purpose, token, secret_values.signing_secret())
+    link = read_rep_link(purpose, token, secret_values.signing_secrets(key_version(token)))
     if link is None:
         return pages.page(
             HTTPStatus.NOT_FOUND, "This link does not work", "It may have been cut off: copy all of it from the mail."

@@ -6,8 +6,8 @@ Trigger      queue `events`: lead events (events/sqs_events.json), handoff chang
              (events/sqs_settle.json)
 Reads        lead, alias and address items; a timeline only to rebuild
 Writes       timeline, lead, alias, change and address items
-Emits        BandChanged, LeadQualified, LeadUnqualified, StageChanged, RuleTriggered, ConfirmationRequested, through the
-             outbox
+Emits        BandChanged, LeadQualified, LeadUnqualified, StageChanged, RuleTriggered, LeadMailable,
+             ConfirmationRequested, through the outbox
 Repeat-safe  facts are a set keyed by event id, timeline items by message id, leads by version
 """
 

@@ -1,6 +1,6 @@
 """One round of the score function: timeline first, then load, apply, settle, and write what belongs together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -10,9 +10,9 @@ from functions.score.models import model_of
 from shared.aws import addresses, consent_proofs, leads, playbooks, timeline
 from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
-from shared.identity import EMAIL, address_hash, event_key, home, identity_text
+from shared.identity import EMAIL, address_hash, event_key, home, identity_text, normal_number, number_hash
 from shared.lead import Alias, Entry, Lead, LeadEvent
-from shared.mailing import ConsentProof
+from shared.mailing import ConsentProof, TopicConsent
 from shared.rules.attribution import (
     Addressed,
     Name,
@@ -25,7 +25,8 @@ from shared.rules.attribution import (
     wanted,
 )
 from shared.rules.bots import judged, too_fast
-from shared.rules.consent_proof import carried_proof, consent_proof
+from shared.rules.consent import joined_topic, refusal
+from shared.rules.consent_proof import carried_proof, consent_proof, number_said, topic_said
 from shared.rules.facts import consent_said, refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
@@ -49,6 +50,7 @@ class Said:
     proven_at: int
     opted_in_at: int | None = None
     stopped_at: int | None = None
+    topics: dict[str, TopicConsent] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -222,10 +224,11 @@ def _apply(
             workspace.add(leads.load(missing))
         for claimant in untold(each, workspace):
             lead = workspace.lead_at(claimant)
-            told = {} if lead is None else timeline.past(lead, leads.homes_of(lead)).events
+            told = {} if lead is None else timeline.past(lead, _homes_of(lead, workspace)).events
             workspace.told[claimant] = [_addressed(event) for events in told.values() for event in events]
         before = workspace.lead_at(each.home)
-        earlier = _earlier_addresses(each, workspace)
+        earlier, heard = _earlier_people(each, workspace), consents.get(each.address or "")
+        agreed_before = None if heard is None else heard.opted_in_at
         lead_id = attribute(each, workspace, model)
         if lead_id is None:
             logger.info("event that is nobody's", home=each.home)
@@ -238,14 +241,19 @@ def _apply(
         mark.own |= each.event.source != "system"
         mark.cause = each.event.name[:CAUSE_KEPT]
         mark.news.add(event_key(each.event.event_id))
+        proofs += _hear_number(each, workspace.lead_at(lead_id), consents)
         proofs += _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents, model=model)
         if each.address in consents:
-            _carry_stop(consents[each.address], earlier)
+            _carry_stop(consents[each.address], each, before, earlier, agreed_before)
     for proof in proofs:
         consent_proofs.put(proof)
     for address, said in sorted(consents.items()):
         addresses.record_consent(
-            address, proven_at=said.proven_at, opted_in_at=said.opted_in_at, stopped_at=said.stopped_at
+            address,
+            proven_at=said.proven_at,
+            opted_in_at=said.opted_in_at,
+            stopped_at=said.stopped_at,
+            topics=said.topics,
         )
     return owners, touched
 
@@ -296,12 +304,18 @@ def _hear_consent(
     moved = each.address is not None and (
         before is None or not before.proven("address") or before.address_hash != each.address
     )
-    if address is None or not (news or moved):
+    about_topic = address is not None and _hear_topic(each.event, address, consents)
+    if address is None or not (news or moved or about_topic):
         return []
+    if not (news or moved):
+        proof = consent_proof(each.event, address)
+        return [] if proof is None else [proof]
     heard = consents.setdefault(address, Said(received_at))
     heard.proven_at = min(heard.proven_at, received_at)
     if register is not None and register.value is True:
-        heard.opted_in_at = max(heard.opted_in_at or 0, _opted_in_at(register.at, each.event, address))
+        opted_in_at = _opted_in_at(register.at, each.event, address, heard)
+        if opted_in_at is not None:
+            heard.opted_in_at = max(heard.opted_in_at or 0, opted_in_at)
     if register is not None and register.value is False:
         heard.stopped_at = max(heard.stopped_at or 0, register.at)
     if register is None or not isinstance(register.value, bool):
@@ -309,40 +323,116 @@ def _hear_consent(
     return [(consent_proof(each.event, address) if news else None) or carried_proof(register, address)]
 
 
-def _opted_in_at(said_at: int, event: LeadEvent, address: str) -> int:
+def _hear_number(each: Addressed, lead: Lead | None, consents: dict[str, Said]) -> list[ConsentProof]:
     """
-    Return from when a yes holds for the address.
+    What a server says of text messages to a number holds at once; what a browser says of them is kept, and proves nothing.
 
-    Only a yes that is said now, of this address, undoes a stop that is known of it: one the person gave before the address
-    became theirs does not, and a file of history says yes as of its own date, whenever it was meant.
+    The number is the event's own, or the lead's where that is proven. It is said of that number alone: never a state that
+    is repeated, and nothing that goes over to the next number.
     """
-    is_said_now = consent_said(event) is not None and not event.history
-    stopped_at = None if is_said_now else addresses.get_address(address).stopped_at
-    return said_at if stopped_at is None else min(said_at, stopped_at)
+    event, wanted = each.event, number_said(each.event)
+    if lead is None or wanted is None or event.source == "system":
+        return []
+    phone = event.traits.get("phone") or (lead.value("phone") if lead.proven("phone") else None)
+    number = normal_number(phone) if isinstance(phone, str) else None
+    if number is None:
+        return []
+    name = number_hash(number, identity_secret())
+    if event.source == "server":
+        at = event.occurred_at if event.history else event.received_at
+        heard, about = consents.setdefault(name, Said(event.received_at)), topic_said(event, channel="sms")
+        if about is not None:
+            said = TopicConsent(opted_in_at=at) if wanted else TopicConsent(stopped_at=at)
+            heard.topics[about[0]] = joined_topic(heard.topics.get(about[0]), said)
+        elif wanted:
+            heard.opted_in_at = max(heard.opted_in_at or 0, at)
+        else:
+            heard.stopped_at = max(heard.stopped_at or 0, at)
+    proof = consent_proof(event, name, channel="sms")
+    return [] if proof is None else [proof]
 
 
-def _earlier_addresses(each: Addressed, workspace: Workspace) -> set[str]:
+def _hear_topic(event: LeadEvent, address: str, consents: dict[str, Said]) -> bool:
     """
-    Return the proven addresses of the people to whom the event brings another one.
+    Hear what a server says of one topic.
 
-    Not where that one is already somebody's own by proof: then two people turn out to be one, and what each address
-    allows stays.
+    A stop counts from when it is received, a yes from when it was said, so that an event that is sent again undoes no stop
+    said since.
     """
+    said = topic_said(event)
+    if said is None:
+        return False
+    topic, wanted = said
+    heard = consents.setdefault(address, Said(event.received_at))
+    if not wanted:
+        stop = TopicConsent(stopped_at=event.occurred_at if event.history else event.received_at)
+        heard.topics[topic] = joined_topic(heard.topics.get(topic), stop)
+        return True
+    known = addresses.get_address(address)
+    stops = (heard.stopped_at, known.stopped_at, known.topics.get(topic, TopicConsent()).stopped_at)
+    if not event.history or all(stopped_at is None for stopped_at in stops):
+        yes = TopicConsent(opted_in_at=min(event.occurred_at, event.received_at))
+        heard.topics[topic] = joined_topic(heard.topics.get(topic), yes)
+    return True
+
+
+def _opted_in_at(said_at: int, event: LeadEvent, address: str, heard: Said) -> int | None:
+    """
+    Return from when a yes holds for the address; None where a stop of it, known or just `heard`, outweighs the yes.
+
+    Only a yes that is said now, of this address, undoes a stop: one the person gave before the address became theirs does
+    not, and a file of history says yes as of its own date, whenever it was meant.
+    """
+    if consent_said(event) is not None and not event.history:
+        return said_at
+    stops = (heard.stopped_at, addresses.get_address(address).stopped_at)
+    return None if any(stopped_at is not None and stopped_at < said_at for stopped_at in stops) else said_at
+
+
+def _earlier_people(each: Addressed, workspace: Workspace) -> dict[str, Lead]:
+    """Return the people to whom the event brings another address, by the proven one they have."""
     if each.event.source == "public" or each.address is None:
-        return set()
-    holder = workspace.lead_at(each.names[0].home)
-    if holder is not None and holder.proven("address") and holder.address_hash == each.address:
-        return set()
+        return {}
     people = [lead for name in each.names if not name.anonymous and (lead := workspace.lead_at(name.home)) is not None]
-    return {lead.address_hash for lead in people if lead.address_hash is not None and lead.proven("address")}
+    return {
+        lead.address_hash: lead
+        for lead in people
+        if lead.address_hash not in (None, each.address) and lead.proven("address")
+    }
 
 
-def _carry_stop(said: Said, earlier: Iterable[str]) -> None:
-    """Whoever said stop and changes the address has said stop: only what they say afterwards opts the new one in."""
-    for address in sorted(earlier):
-        stopped_at = addresses.get_address(address).stopped_at
-        if stopped_at is not None:
-            said.stopped_at = max(said.stopped_at or 0, stopped_at)
+def _carry_stop(
+    said: Said, each: Addressed, holder: Lead | None, earlier: Mapping[str, Lead], agreed_before: int | None
+) -> None:
+    """
+    Whoever said stop and changes the address has said stop: only what they say afterwards opts the new one in.
+
+    A yes that they had said before the stop, and that comes along with the new address again, is nothing they say
+    afterwards. Where the address is already somebody's own by proof, two people turn out to be one, and what each address
+    allows stays.
+
+    Args:
+        said: Of the new address, this event's word included.
+        each: The event that brings it.
+        holder: Who had it before.
+        earlier: Who it comes to, by the address they have.
+        agreed_before: The opt-in that `said` held before the event.
+    """
+    is_somebodys = holder is not None and holder.proven("address") and holder.address_hash == each.address
+    for address, lead in sorted(earlier.items()):
+        known = addresses.get_address(address)
+        stops = known.stopped_at is not None and refusal(known, silence_is_consent=True) == "stopped"
+        is_later = (said.opted_in_at or 0) > (known.stopped_at or 0)
+        if lead.value("consent") is True and stops and (is_somebodys or is_later):
+            said.opted_in_at = agreed_before
+        if is_somebodys:
+            continue
+        if known.stopped_at is not None:
+            said.stopped_at = max(said.stopped_at or 0, known.stopped_at)
+        for topic, its in known.topics.items():
+            if its.stopped_at is not None:
+                stop = TopicConsent(stopped_at=its.stopped_at)
+                said.topics[topic] = joined_topic(said.topics.get(topic), stop)
 
 
 def _rebuild(workspace: Workspace, model: ScoringModel) -> None:
@@ -359,13 +449,17 @@ def _rebuild(workspace: Workspace, model: ScoringModel) -> None:
 
 
 def _refiled(lead: Lead, workspace: Workspace, model: ScoringModel) -> Lead:
-    places = [*leads.homes_of(lead), *workspace.further.get(lead.lead_id, ())]
+    places = _homes_of(lead, workspace)
     changed = [place for place in places if workspace.now.get(place) is not workspace.stored.get(place)]
     past = timeline.past(lead, places, first=changed)
     unchanged = past.events.keys() - changed
     entries = {**workspace.now, **(leads.load(unchanged) if unchanged else {})}
     mine, others = share(lead, past.events, entries)
     return refiled(lead, mine, others, model, past.since)
+
+
+def _homes_of(lead: Lead, workspace: Workspace) -> tuple[str, ...]:
+    return leads.homes_of(lead, workspace.further.get(lead.lead_id))
 
 
 def _write(writes: Iterable[tuple[set[str], leads.Writes]]) -> set[str]:
@@ -395,6 +489,7 @@ def _writes(group: set[str], workspace: Workspace, touched: dict[str, Touched], 
                 changes += _changes(earlier, settled, "0#") if earlier is not None else []
                 changes += _changes(settlement, settled)
                 changes += _asked(entry, settled, mark)
+                changes += _mailable(before, settlement, settled, mark)
                 further = workspace.further.get(home_id, {})
                 changes += [leads.further_home(home_id, place, more=more) for place, more in sorted(further.items())]
                 written.append(settled)
@@ -471,6 +566,33 @@ def _asked(lead: Lead, written: Lead, mark: Touched) -> list[dict[str, Any]]:
             detail={"version": written.version},
         )
     ]
+
+
+def _mailable(before: Entry | None, settlement: Settlement, written: Lead, mark: Touched) -> list[dict[str, Any]]:
+    """
+    Tell of a first address, its proof, or a yes to mail: the band may have been told when nobody could be mailed yet.
+
+    Not beside a band that is told now, which says as much to whoever enrolls.
+    """
+    news = _allows(written) - (_allows(before) if isinstance(before, Lead) else set())
+    told = any(said.detail_type == "BandChanged" and not said.silent for said in settlement.announcements)
+    if not mark.fresh or not news or told:
+        return []
+    return [
+        change_item(
+            lead_id=written.lead_id,
+            at=mark.as_of,
+            unique=f"{written.version:08d}#LeadMailable",
+            detail_type="LeadMailable",
+            detail={"version": written.version},
+        )
+    ]
+
+
+def _allows(lead: Lead) -> set[str]:
+    """Return what is known of a lead that mail waits for; nothing while there is no address."""
+    known = {"address": True, "proof": lead.proven("email"), "yes": lead.value("consent") is True}
+    return set() if lead.value("email") is None else {name for name, holds in known.items() if holds}
 
 
 def _homes(

@@ -54,11 +54,12 @@ def finish(stack: Mapping[str, str], state: State) -> Outputs:
         settle_queue_url=stack["SettleQueueUrl"],
         resettle_queue_url=stack["ResettleQueueUrl"],
         sends_queue_url=stack["SendsQueueUrl"],
+        engagement_queue_url=stack["EngagementQueueUrl"],
         notices_queue_url=stack["NoticesQueueUrl"],
         functions={name: stack[f"{pascal(name)}Function"] for name in functions},
         failure_queues={
             name: stack[f"{pascal(name)}FailuresUrl"]
-            for name in (*functions, "events", "settle", "sends", "erasures", "notices")
+            for name in (*functions, "events", "settle", "sends", "engagement", "erasures", "notices")
             if f"{pascal(name)}FailuresUrl" in stack
         },
         alerts_topic_arn=stack["AlertsTopicArn"],

@@ -39,6 +39,7 @@ class Outputs:
     settle_queue_url: str
     resettle_queue_url: str
     sends_queue_url: str
+    engagement_queue_url: str
     notices_queue_url: str
     functions: Mapping[str, str]
     """Function folder to deployed name."""

@@ -56,6 +56,7 @@ def up(folder: Path, *, port: int | None = None, console: Console | None = None)
             "stage": "local",
             "public_url": state.front_door,
             "slack_api_url": f"{state.front_door}/slack-api",
+            "webhooks_url": f"{state.front_door}/webhooks",
         }
         wanted = _hash(DEPLOYED_SOURCES, without="infra/local", also=json.dumps(context))
         if state.deployed == wanted and (folder / FILE).exists():

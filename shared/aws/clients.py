@@ -64,6 +64,12 @@ def ses() -> "SESClient":
 
 
 @cache
+def sns_once() -> "SNSClient":
+    """A text message has no idempotency token either: one attempt."""
+    return cast("SNSClient", _client("sns", _ONE_ATTEMPT))
+
+
+@cache
 def secrets() -> "SecretsManagerClient":
     return cast("SecretsManagerClient", _client("secretsmanager", _REPEATABLE))
 
@@ -81,5 +87,5 @@ def lambdas() -> "LambdaClient":
 
 def forget() -> None:
     """Drop every client; the next use makes new ones (tests that start a new emulator call this)."""
-    for made in (_session, dynamodb, sqs, sns, events, ses, secrets, cloudformation, lambdas):
+    for made in (_session, dynamodb, sqs, sns, sns_once, events, ses, secrets, cloudformation, lambdas):
         made.cache_clear()

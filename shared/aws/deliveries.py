@@ -1,7 +1,7 @@
 """
-What of a handoff was delivered where: the record that keeps a repeated change from being said twice.
+What of a handoff or task was delivered where: the record that keeps a repeated change from being said twice.
 
-A delivery is *claimed* before the message goes out and *recorded* after, both in `deliveries` on the handoff item.
+A delivery is *claimed* before the message goes out and *recorded* after, both in `deliveries` on the item it is about.
 The claim bears the id of the attempt (Lambda's request id, the same in every retry of one event), so whoever finds a
 claim without a record knows whether it is its own earlier attempt that died, or somebody who may still be at it.
 """
@@ -16,6 +16,10 @@ from shared import settings, table
 from shared.aws import clients
 from shared.aws.handoffs import DELIVERIES
 from shared.aws.items import from_item, to_item
+from shared.mailing import SendRef
+
+Of = int | SendRef
+"""What a delivery is about: the nth handoff of a lead, or a send that is a task."""
 
 Claim = Literal["first", "again", "elsewhere", "done"]
 """
@@ -35,11 +39,11 @@ class Delivery:
     ts: str = ""
 
 
-def get_deliveries(lead_id: str, number: int) -> dict[str, Delivery]:
+def get_deliveries(lead_id: str, of: Of) -> dict[str, Delivery]:
     """Return what was delivered, by name (consistent read)."""
     answer = clients.dynamodb().get_item(
         TableName=settings.table_name(),
-        Key=_key(lead_id, number),
+        Key=_key(lead_id, of),
         ConsistentRead=True,
         ProjectionExpression="#deliveries",
         ExpressionAttributeNames={"#deliveries": DELIVERIES},
@@ -48,40 +52,40 @@ def get_deliveries(lead_id: str, number: int) -> dict[str, Delivery]:
     return {name: Delivery(**delivery) for name, delivery in held.items()}
 
 
-def claim(lead_id: str, number: int, name: str, *, by: str) -> Claim:
+def claim(lead_id: str, of: Of, name: str, *, by: str) -> Claim:
     """
     Claim a delivery before making it.
 
     Args:
         lead_id: Whose handoff.
-        number: Which handoff.
+        of: Which handoff of the lead, or which send.
         name: Which delivery of it.
         by: The attempt, the same in its retries.
     """
     free = "attribute_exists(#deliveries) AND attribute_not_exists(#deliveries.#name)"
-    if _set(lead_id, number, name, Delivery(by), condition=free, seen=None):
+    if _set(lead_id, of, name, Delivery(by), condition=free, seen=None):
         return "first"
-    held = get_deliveries(lead_id, number).get(name)
+    held = get_deliveries(lead_id, of).get(name)
     if held is not None and held.done:
         return "done"
     if held is not None and held.by == by:
         return "again"
     if held is not None:
-        _set(lead_id, number, name, Delivery(by), condition="#deliveries.#name = :seen", seen=held)
+        _set(lead_id, of, name, Delivery(by), condition="#deliveries.#name = :seen", seen=held)
     return "elsewhere"
 
 
-def record(lead_id: str, number: int, name: str, *, by: str, channel: str = "", ts: str = "") -> None:
+def record(lead_id: str, of: Of, name: str, *, by: str, channel: str = "", ts: str = "") -> None:
     """Record that the delivery was made; whoever claimed it meanwhile, it is done."""
-    _set(lead_id, number, name, Delivery(by, True, channel, ts), condition="attribute_exists(#deliveries)", seen=None)
+    _set(lead_id, of, name, Delivery(by, True, channel, ts), condition="attribute_exists(#deliveries)", seen=None)
 
 
-def release(lead_id: str, number: int, name: str, *, by: str) -> None:
+def release(lead_id: str, of: Of, name: str, *, by: str) -> None:
     """Give a claim back: the channel certainly did not take the message."""
     try:
         clients.dynamodb().update_item(
             TableName=settings.table_name(),
-            Key=_key(lead_id, number),
+            Key=_key(lead_id, of),
             UpdateExpression="REMOVE #deliveries.#name",
             ConditionExpression="#deliveries.#name = :mine",
             ExpressionAttributeNames={"#deliveries": DELIVERIES, "#name": name},
@@ -91,12 +95,12 @@ def release(lead_id: str, number: int, name: str, *, by: str) -> None:
         _only_condition(error)
 
 
-def _set(lead_id: str, number: int, name: str, delivery: Delivery, *, condition: str, seen: Delivery | None) -> bool:
+def _set(lead_id: str, of: Of, name: str, delivery: Delivery, *, condition: str, seen: Delivery | None) -> bool:
     values = {":delivery": _values(delivery)} | ({} if seen is None else {":seen": _values(seen)})
     try:
         clients.dynamodb().update_item(
             TableName=settings.table_name(),
-            Key=_key(lead_id, number),
+            Key=_key(lead_id, of),
             UpdateExpression="SET #deliveries.#name = :delivery",
             ConditionExpression=condition,
             ExpressionAttributeNames={"#deliveries": DELIVERIES, "#name": name},
@@ -117,5 +121,7 @@ def _values(delivery: Delivery) -> dict[str, Any]:
     return {"by": delivery.by, "done": delivery.done, "channel": delivery.channel, "ts": delivery.ts}
 
 
-def _key(lead_id: str, number: int) -> dict[str, Any]:
-    return to_item({table.PK: table.lead_pk(lead_id), table.SK: table.handoff_sk(number)})
+def _key(lead_id: str, of: Of) -> dict[str, Any]:
+    if isinstance(of, SendRef):
+        return to_item({table.PK: table.lead_pk(lead_id), table.SK: table.send_sk(of.track, of.rotation, of.step)})
+    return to_item({table.PK: table.lead_pk(lead_id), table.SK: table.handoff_sk(of)})

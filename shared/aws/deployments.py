@@ -74,6 +74,35 @@ def run_function(name: str, event: Mapping[str, Any]) -> Any:
     return said
 
 
+def function_environment(name: str) -> dict[str, str]:
+    """
+    Return what the function finds in its environment.
+
+    Raises:
+        DeploymentError: There is no such function, or it may not be looked at.
+    """
+    try:
+        return clients.lambdas().get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"cannot look at {name}: {error}") from error
+
+
+def sender_verified(address: str) -> bool:
+    """
+    Tell whether SES sends from the address: it is verified itself, or its domain or one above is.
+
+    Raises:
+        DeploymentError: SES cannot be asked.
+    """
+    parts = address.rpartition("@")[2].split(".")
+    names = [address, *(".".join(parts[start:]) for start in range(len(parts) - 1))]
+    try:
+        told = clients.ses().get_identity_verification_attributes(Identities=names)["VerificationAttributes"]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"cannot ask SES about {address}: {error}") from error
+    return any(each["VerificationStatus"] == "Success" for each in told.values())
+
+
 def messages_left(queue_url: str) -> int:
     """Return about how many messages wait in the queue or are being worked on."""
     held = clients.sqs().get_queue_attributes(

@@ -26,12 +26,13 @@ NOTHING = (-1,) * table.DUE_SHARDS
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One entry of the due index: the item's key, the instant it waits for, and how often it was leased."""
+    """One entry of the due index: the item's key, the instant it waits for, how often it was leased, and as what it waits."""
 
     pk: str
     sk: str
     due_at: str
     attempts: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ def due_between(kind: str, shard_number: int, after: int, until: int) -> Iterato
     for page in pages:
         for found in page["Items"]:
             item = from_item(found)
-            yield Due(item[table.PK], item[table.SK], item[table.DUE_AT], item.get(table.DUE_ATTEMPTS, 0))
+            yield Due(
+                item[table.PK], item[table.SK], item[table.DUE_AT], item.get(table.DUE_ATTEMPTS, 0), item[table.DUE_KEY]
+            )
 
 
 def swept(kind: str) -> Swept:
@@ -154,11 +157,12 @@ def lease(entry: Due, now: int) -> bool:
             TableName=settings.table_name(),
             Key={table.PK: {"S": entry.pk}, table.SK: {"S": entry.sk}},
             UpdateExpression="SET #at = :later ADD #attempts :one",
-            ConditionExpression="#at = :seen",
-            ExpressionAttributeNames={"#at": table.DUE_AT, "#attempts": table.DUE_ATTEMPTS},
+            ConditionExpression="#at = :seen AND #key = :key",
+            ExpressionAttributeNames={"#at": table.DUE_AT, "#key": table.DUE_KEY, "#attempts": table.DUE_ATTEMPTS},
             ExpressionAttributeValues={
                 ":later": {"S": instant_text(later)},
                 ":seen": {"S": entry.due_at},
+                ":key": {"S": entry.key},
                 ":one": {"N": "1"},
             },
         )

@@ -35,3 +35,16 @@ def send_all(queue_url: str, messages: Sequence[Mapping[str, Any]], *, delay_sec
         if answer.get("Failed"):
             first = answer["Failed"][0]
             raise DeliveryError(f"{len(answer['Failed'])} of {len(chunk)} messages refused, first: {first['Code']}")
+
+
+def waiting(queue_url: str) -> int:
+    """Return about how many messages are on the queue and not done: seen by nobody, delayed, or being worked on."""
+    said = clients.sqs().get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateNumberOfMessagesNotVisible",
+        ],
+    )
+    return sum(int(number) for number in said["Attributes"].values())

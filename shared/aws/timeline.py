@@ -18,7 +18,7 @@ from shared.aws import clients
 from shared.aws.items import from_item, to_item
 from shared.errors import UnwritableError
 from shared.instants import DAY, instant_text, parse_instant
-from shared.lead import Lead, LeadEvent, Source
+from shared.lead import STRICTNESS, Lead, LeadEvent, Source
 
 KEPT = 400 * DAY
 """How long an event rests in the timeline before DynamoDB's TTL removes it."""
@@ -169,11 +169,15 @@ WITHIN_THE_HOUR = 80
 """Further items read, because items of one hour lie in no order."""
 
 
+def _weight(event: LeadEvent) -> tuple[int, int]:
+    return event.occurred_at, STRICTNESS[event.verdict]
+
+
 def newest_first(events: Iterable[LeadEvent]) -> list[LeadEvent]:
-    """Return each event once, at the latest of the times its copies carry, the newest first."""
+    """Return each event once, at the latest of the times its copies carry and with the strictest verdict, the newest first."""
     latest: dict[tuple[str, str], LeadEvent] = {}
     for event in events:
         known = latest.get((event.event_id, event.name))
-        if known is None or event.occurred_at > known.occurred_at:
+        if known is None or _weight(event) > _weight(known):
             latest[event.event_id, event.name] = event
     return sorted(latest.values(), key=lambda event: (event.occurred_at, event.event_id), reverse=True)

@@ -47,7 +47,8 @@ NAMES: dict[Call, str] = {
 """What the calls without a name of their own are called from here on."""
 
 PROVEN_ONLY = frozenset(
-    {"Address Confirmed", "Email Bounced", "Email Link Clicked", "Email Opened", "Email Marked as Spam", "Unsubscribed", "Lead Accepted", "Lead Rejected",
+    {"Address Confirmed", "Email Bounced", "Email Link Clicked", "Email Opened", "Email Marked as Spam",
+     "Mail Preferences Saved", "Unsubscribed", "Lead Accepted", "Lead Rejected",
      "Lead Contacted", "Lead Won", "Lead Lost", "Lead Disqualified", "Became Customer"}
 )  # fmt: skip
 """Events that state what only a mail service or sales can know; a key that anybody can read may not send them."""

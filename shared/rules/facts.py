@@ -5,6 +5,7 @@ A fact is "rule R matched event E at time T". Applying an event is a union, so o
 cannot change what is kept; and what is dropped could never count again.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,15 @@ from urllib.parse import urlsplit
 from shared.identity import EMAIL, event_key
 from shared.instants import DAY, parse_instant, utc_day
 from shared.lead import IDENTITIES_KEPT, Adjustment, Fact, Lead, LeadEvent, Naming, Register, Verdict
-from shared.rules.bots import counted_as, joined_judgements, joined_views, judgement_of, viewed
+from shared.rules.bots import (
+    counted_as,
+    is_judged_again,
+    joined_copies,
+    joined_judgements,
+    joined_views,
+    judgement_of,
+    viewed,
+)
 from shared.rules.model import EngagementRule, ScoringModel
 
 DAYS_KEPT = 400
@@ -63,7 +72,7 @@ def apply_event(lead: Lead, event: LeadEvent, model: ScoringModel, *, address: s
         judgements=judgements,
         views=viewed(lead.views, event, key, model.bots),
         days=days,
-        filed=lead.filed if judgements == lead.judgements else JUDGED_ANEW,
+        filed=JUDGED_ANEW if judgements != lead.judgements or is_judged_again(lead, event, model) else lead.filed,
         first_seen=min(lead.first_seen or event.occurred_at, event.occurred_at),
     )
 
@@ -122,7 +131,7 @@ def refiled(
         model: The playbook's rules.
         since: Instant before which the timeline may hold more than was read; 0 when it was read whole.
     """
-    known = list(events)
+    known = joined_copies(events)
     lead = replace(lead, first_seen=_first_seen(lead, known, others, since))
     judgements = tuple(each for each in lead.judgements if each.event not in others)
     for event in known:
@@ -365,12 +374,7 @@ def _registers(
 ) -> dict[str, Register]:
     proven = event.source != "public"
     at = event.occurred_at if proven else event.received_at
-    said: dict[str, Any] = {}
-    for name, paths in model.profile.items() if event.traits else ():
-        for path in paths:
-            if (value := _kept(name, _at_path(event.traits, path))) is not None:
-                said[name] = value
-                break
+    said = _profile_said(event, model, verdict)
     if event.source == "server" and (consent := consent_said(event)) is not None:
         said["consent"] = consent
     if event.source == "system" and (outcome := OUTCOMES.get(event.name)) is not None:
@@ -382,7 +386,21 @@ def _registers(
         registers |= _address(event, key, address)
     if model.touches and verdict not in model.refused and (touch := touch_of(event)) is not None:
         registers[FIRST_TOUCH] = registers[LAST_TOUCH] = Register(touch, event.occurred_at, key, proven)
+    if verdict not in model.refused and (zone := zone_seen(event)) is not None:
+        registers[ZONE_SEEN] = Register(zone, event.occurred_at - event.occurred_at % DAY, key, proven)
     return registers
+
+
+def _profile_said(event: LeadEvent, model: ScoringModel, verdict: Verdict) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if LAST_ASSET in model.profile and verdict not in model.refused and (title := asset_title(event)) is not None:
+        said[LAST_ASSET] = title
+    for name, paths in model.profile.items() if event.traits else ():
+        for path in paths:
+            if (value := _kept(name, _at_path(event.traits, path))) is not None:
+                said[name] = value
+                break
+    return said
 
 
 def _address(event: LeadEvent, key: str, address: str) -> dict[str, Register]:
@@ -396,6 +414,19 @@ def _address(event: LeadEvent, key: str, address: str) -> dict[str, Register]:
     at = event.occurred_at if proven else event.received_at
     said = {"email": event.email, "address": address}
     return {name: Register(value, at, key, proven) for name, value in said.items()}
+
+
+LAST_ASSET = "last_asset"
+"""Profile field with the title of the newest thing of ours that the lead downloaded, where the playbook keeps it."""
+
+
+def asset_title(event: LeadEvent) -> str | None:
+    """Return the title of what was downloaded, as a server said it: mails print it, so a browser's word is not taken."""
+    if event.name != "Asset Downloaded" or event.source != "server":
+        return None
+    said = event.properties.get("title") or event.properties.get("name")
+    text = _kept(LAST_ASSET, said)
+    return text if isinstance(text, str) else None
 
 
 FIRST_TOUCH = "first_touch"
@@ -423,6 +454,18 @@ def touch_of(event: LeadEvent) -> dict[str, str] | None:
     places = page if isinstance(page, Mapping) else event.properties
     referrer, own = _host(places.get("referrer")), _host(places.get("url"))
     return {"source": referrer[:_TOUCH_TEXT], "medium": "referral"} if referrer and referrer != own else None
+
+
+ZONE_SEEN = "timezone_seen"
+"""Where the person's clock stood of late, to the day: a lead is not written anew for every page it sees."""
+
+_PLACE = re.compile(r"(?!Etc/)[A-Z][A-Za-z_]{1,20}(?:/[A-Z][A-Za-z0-9_+-]{1,30}){1,2}")
+
+
+def zone_seen(event: LeadEvent) -> str | None:
+    """Return the zone of the browser or app that sent the event, or None when it names no place (UTC is a server's)."""
+    said = event.context.get("timezone")
+    return said if isinstance(said, str) and event.source != "system" and _PLACE.fullmatch(said) else None
 
 
 def _host(url: Any) -> str:
@@ -539,5 +582,5 @@ def _later(one: Register, other: Register) -> Register:
     return max(one, other, key=lambda register: (register.at, register.key))
 
 
-_JOINS = {FIRST_TOUCH: _earlier, LAST_TOUCH: _later}
-"""A touch is something that happened, not something said: event time alone decides, whoever reports it."""
+_JOINS = {FIRST_TOUCH: _earlier, LAST_TOUCH: _later, ZONE_SEEN: _later}
+"""A touch, or a clock, is something that was there, not something said: event time alone decides, whoever reports it."""

@@ -15,6 +15,9 @@ BANDS = ("early", "engaged", "sales_ready")
 
 GRADES = ("A", "B", "C", "D")
 
+STAGES = ("lead", "mql", "sql", "recycled", "customer", "lost", "disqualified")
+"""What a lead can be to sales."""
+
 DERIVED = frozenset({"seniority", "department", "mail_domain", "mailbox", "lists"})
 """What `profile.profile_values` can derive."""
 
@@ -240,14 +243,15 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
         ),
         touches=scoring["touches"],
         triggers=frozenset(scoring["triggers"]),
-        bots=_bots(document.get("bots")),
+        bots=bots_of(document),
         high_grades=frozenset(scoring["quadrant"]["grades"]),
         high_levels=frozenset(scoring["quadrant"]["levels"]),
     )
 
 
-def _bots(said: Mapping[str, Any] | None) -> Bots:
+def bots_of(document: Mapping[str, Any]) -> Bots:
     """Read how machines are told; playbooks that were compiled before there was such a section tell none."""
+    said = document.get("bots")
     if said is None:
         return Bots()
     return Bots(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from shared.identity import event_key
 from shared.instants import DAY
 from shared.lead import Lead, LeadEvent
+from shared.rules.bots import joined_copies
 from shared.rules.facts import apply_event
 from shared.rules.model import ScoringModel
 
@@ -22,7 +23,8 @@ def as_it_stood(lead: Lead, events: Sequence[LeadEvent], model: ScoringModel, at
     Returns: None when no event is that old: there was no such lead, or the timeline no longer reaches back.
     """
     earlier = sorted(
-        (event for event in events if event.occurred_at <= at), key=lambda event: (event.occurred_at, event.event_id)
+        (event for event in joined_copies(events) if event.occurred_at <= at),
+        key=lambda event: (event.occurred_at, event.event_id),
     )
     if not earlier:
         return None

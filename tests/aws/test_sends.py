@@ -7,6 +7,7 @@ import pytest
 
 from shared import table
 from shared.aws import addresses, clients, due, enrollments, sends
+from shared.aws.sends import Said
 from shared.instants import MINUTE, instant_text
 from shared.mailing import Address, PastSend, SendRef, confirmation_ref
 from tests.conftest import Aws
@@ -27,18 +28,19 @@ def claim(address: Address | None = None, run=None, ref: SendRef = REF) -> str:
     address = address or addresses.get_address(ADDRESS)
     recent = (*address.recent, PastSend(NOW, ref.send_id))
     after = replace(run or run_of(), step=1, due_at=NOW + 7)
-    return sends.claim(ref, content="a-1", at=NOW, address=address, recent=recent, run=after, playbook="p1")
+    return sends.claim(ref, said=Said("a-1", "p1", arm="b"), at=NOW, address=address, recent=recent, run=after)
 
 
 def test_a_claim_reserves_counts_and_moves_on_at_once(world: Aws):
     assert claim() == "claimed"
     (item,) = send_items(world)
     assert (item["state"], item["content"], item["address"], item["playbook"]) == ("claimed", "a-1", ADDRESS, "p1")
+    assert (item["channel"], item["arm"]) == ("mail", "b")
     assert item[table.DUE_KEY] == table.due_key(table.CLAIM, table.shard(LEAD_ID))
     assert item[table.DUE_AT] == instant_text(NOW + 15 * MINUTE)
     known = addresses.get_address(ADDRESS)
     assert known.recent == (PastSend(NOW, REF.send_id),)
-    assert known.sent == {"awareness#a-1": NOW}
+    assert known.sent == {"a-1": NOW}
     assert (run_of().step, run_of().due_at) == (1, NOW + 7)
 
 
@@ -119,6 +121,15 @@ def test_a_settled_claim_is_no_longer_due_and_an_unknown_one_still_is(world: Aws
     assert list(due.due_entries(table.CLAIM, NOW + 15 * MINUTE)) == []
 
 
+def test_a_settled_send_stands_under_its_track_by_when_it_was_claimed_and_stays_there(world: Aws):
+    claim()
+    for state in ("sent", "delivered", "complained"):
+        assert sends.settle(REF, state)
+        (item,) = send_items(world)
+        assert item[table.DUE_KEY] == table.track_key(table.SENT, "awareness", table.shard(LEAD_ID))
+        assert item[table.DUE_AT] == instant_text(NOW)
+
+
 def test_the_first_message_id_stays(world: Aws):
     claim()
     sends.settle(REF, "sent", message_id="m1")
@@ -126,6 +137,14 @@ def test_the_first_message_id_stays(world: Aws):
     found = sends.get_send(REF)
     assert found is not None
     assert found.message_id == "m1"
+
+
+def test_what_is_known_already_is_confirmed_without_a_write(world: Aws, monkeypatch):
+    claim()
+    assert sends.confirm(REF, "sent", message_id="m1")
+    monkeypatch.setattr(clients.dynamodb(), "update_item", lambda **_: pytest.fail("written"))
+    assert not sends.confirm(REF, "sent", message_id="m2")
+    assert not sends.confirm(replace(REF, step=7), "sent", message_id="m3")
 
 
 def test_a_send_nobody_claimed_is_not_settled(world: Aws):
@@ -156,9 +175,7 @@ def test_confirmations_are_counted_on_the_address(aws: Aws):
 def test_an_error_that_is_not_about_conditions_is_raised(world: Aws):
     wrong = replace(REF, lead_id="")
     with pytest.raises(clients.dynamodb().exceptions.ClientError):
-        sends.skip(
-            wrong, content="x" * 500_000, at=NOW, address=Address(ADDRESS), run=run_of(), playbook="p", reason=""
-        )
+        sends.skip(wrong, said=Said("x" * 500_000, "p"), at=NOW, address=Address(ADDRESS), run=run_of(), reason="")
 
 
 @pytest.mark.parametrize(

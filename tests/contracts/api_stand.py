@@ -14,6 +14,7 @@ from functions.erase.handler import handler as erase
 from functions.ingest.handler import handler as ingest
 from functions.leads.handler import handler as leads
 from functions.links.handler import handler as links
+from functions.mail_feedback.handler import handler as mail_feedback
 from functions.sales.handler import handler as sales
 from shared.keys import KeyKind, mint_key
 from tests.conftest import SIGNING_SECRET, SLACK_SECRET, Context
@@ -21,6 +22,7 @@ from tests.contracts.openapi import routes
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ingest": ingest, "links": links, "sales": sales, "leads": leads, "erase": erase,
+    "mail_feedback": mail_feedback,
 }  # fmt: skip
 KEYS = {kind: mint_key(kind, "test", SIGNING_SECRET) for kind in get_args(KeyKind)}
 TEXTS = ("application/json", "text/", "application/x-www-form-urlencoded")
@@ -106,7 +108,11 @@ class Api:
             said = f"v0:{self.now}:".encode() + data
             mac = hmac.new(SLACK_SECRET["signing_secret"].encode(), said, hashlib.sha256)
             headers |= {"x-slack-request-timestamp": str(self.now), "x-slack-signature": f"v0={mac.hexdigest()}"}
-        elif function in ("leads", "erase") or path.endswith(("/adjustments", "/verdicts")):
+        elif (
+            function in ("leads", "erase", "mail_feedback")
+            or path.endswith(("/adjustments", "/verdicts"))
+            or "/v1/mail" in path
+        ):
             headers["authorization"] = f"Bearer {KEYS['admin']}"
         elif function == "sales":
             headers["authorization"] = f"Bearer {KEYS['sales']}"

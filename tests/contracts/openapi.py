@@ -25,6 +25,7 @@ from shared.rules.model import BANDS
 from shared.rules.sla_report import BY
 from tests.contracts.openapi_schemas import (
     ERASURE_ID,
+    FREE,
     LEAD_ID,
     TIME,
     Schema,
@@ -79,6 +80,7 @@ TAGS = {
     "sales": "Sales",
     "leads": "Leads",
     "erase": "Erasure",
+    "mail_feedback": "What became of mails, and who gets none",
 }
 WORDS = {
     "400": "It cannot be used: `field` and `message` say why. Sent again it will be refused again.",
@@ -323,6 +325,7 @@ def reads() -> dict[str, Schema]:
             as_of,
             parameter("cursor", text(), where="query", about="`next` of the page before."),
         ),
+        "GET /v1/leads/{id}/mailing": read("Why a lead was not mailed", "LeadMailing", lead, as_of),
         "POST /v1/leads/lookup": read(
             "One lead, by address", "Lead", as_of, requestBody=body(ref("Lookup"), "http_lead_lookup")
         ),
@@ -352,6 +355,19 @@ def reads() -> dict[str, Schema]:
             ),
             "security": [{"adminKey": []}, {"salesKey": []}],
         },
+        "GET /v1/reports/nurture": {
+            **read(
+                "What the tracks did",
+                "NurtureReport",
+                parameter(
+                    "from", text(), where="query", about="A day of UTC or a time with a zone; else 13 weeks ago."
+                ),
+                parameter("to", text(), where="query", about="The same; else now."),
+                parameter("track", text(), where="query", about="One track of the playbook; else all of them."),
+                missing=False,
+            ),
+            "security": [{"adminKey": []}, {"salesKey": []}],
+        },
         "GET /v1/erasures/{id}": read(
             "How far an erasure is", "Erasure", parameter("id", text() | {"pattern": ERASURE_ID})
         ),
@@ -377,10 +393,60 @@ def links() -> dict[str, Schema]:
             "The pixel of a mail",
             answer("200", {"image/gif": {"schema": {"type": "string", "contentMediaType": "image/gif"}}}, "A pixel."),
         ),
-        "GET /u/{token}": link("The page that asks whether to unsubscribe", answer("200", page(), "Changes nothing.")),
-        "POST /u/{token}": link("Unsubscribe (RFC 8058)", answer("200", page(), "No more mail.")),
+        "GET /d/{token}": link("A link that no person sees, and programs follow", answer("200", page(), "Nothing.")),
+        "HEAD /d/{token}": link(
+            "The same, looked at by a scanner",
+            answer("200", None, "Nothing.") | {"404": {"description": "Not ours."}},
+        ),
+        "GET /u/{token}": link("The page of what is sent, topic by topic", answer("200", page(), "Changes nothing.")),
+        "HEAD /u/{token}": link(
+            "The same, looked at by a scanner",
+            answer("200", None, "Changes nothing.") | {"404": {"description": "Not ours."}},
+        ),
+        "POST /u/{token}": link(
+            "Unsubscribe (RFC 8058), or save topics",
+            answer(
+                "200",
+                page(),
+                "No more mail, whatever is posted but the page's own form; else what is sent from now on.",
+            ),
+        ),
         "GET /y/{token}": link("The page that asks for a confirmation", answer("200", page(), "Changes nothing.")),
         "POST /y/{token}": link("Confirm an address", answer("200", page(), "Confirmed.")),
+    }
+
+
+def mail_feedback() -> dict[str, Schema]:
+    """Return the operations of `mail_feedback`."""
+
+    def by_hand(summary: str, schema: str, sample: str, result: str, *refused: str) -> Schema:
+        return {
+            "summary": summary,
+            "requestBody": body(ref(schema), sample),
+            "security": ADMIN,
+            "responses": answer("200", json_of(result)) | refusals("400", "401", *refused),
+        }
+
+    forbidden = answer("403", json_of("Error"), "It is not signed by Amazon SNS for a topic of the stage's list.")
+    return {
+        "POST /v1/mail/events": {
+            "summary": "What became of mails, posted by an SNS topic of another account",
+            "requestBody": body(ref("SnsMessage"), "http_mail_events", media="text/plain"),
+            "security": [],
+            "responses": answer("200", {"application/json": {"schema": FREE}}, "Followed.")
+            | forbidden
+            | answer("404", json_of("Error"), "The stage lists no topic.")
+            | FAILURE,
+        },
+        "POST /v1/suppressions": by_hand(
+            "Say whom never to mail again", "Suppressions", "http_suppressions", "SuppressionsTaken"
+        ),
+        "POST /v1/suppressions/remove": by_hand(
+            "Take a suppression back", "SuppressionBack", "http_suppression_remove", "MailAddress", "404", "409"
+        ),
+        "POST /v1/suppressions/lookup": by_hand(
+            "What one address allows", "Lookup", "http_suppression_lookup", "MailAddress"
+        ),
     }
 
 
@@ -441,6 +507,23 @@ def sales() -> dict[str, Schema]:
             "security": [{"salesKey": []}, {"adminKey": []}],
             "responses": answer("200", json_of("Owner"), "The person as they are now.") | refusals("400", "401", "404"),
         },
+        "GET /v1/mail": {
+            "summary": "Whether mails go out, and what came back of those of the last days",
+            "security": [{"adminKey": []}],
+            "responses": answer("200", json_of("Mailing")) | refusals("401"),
+        },
+        "POST /v1/mail/pause": {
+            "summary": "Stop every mail that is not on its way yet",
+            "requestBody": body(ref("MailPause"), "http_mail_pause"),
+            "security": [{"adminKey": []}],
+            "responses": answer("200", json_of("Mailing")) | refusals("400", "401", "413"),
+        },
+        "POST /v1/mail/resume": {
+            "summary": "Let mails go out again",
+            "requestBody": body(ref("MailResume")),
+            "security": [{"adminKey": []}],
+            "responses": answer("200", json_of("Mailing")) | refusals("400", "401", "413"),
+        },
         "POST /v1/handoffs/{lead_id}/{n}/{action}": {
             "summary": "Accept, reject, contact, win or lose a lead",
             "parameters": [
@@ -467,7 +550,7 @@ def routes() -> dict[str, tuple[str, ...]]:
 
 def operations() -> Mapping[str, Schema]:
     """Return every operation by its route."""
-    return calls() | intake() | reads() | links() | sales()
+    return calls() | intake() | reads() | links() | sales() | mail_feedback()
 
 
 def document() -> Schema:

@@ -9,6 +9,8 @@ from typing import Any, get_args
 from functions.erase import requests as erasing
 from functions.ingest import adjustments, by_hand, outcomes, verdicts
 from functions.leads import handler as reading
+from functions.mail_feedback import suppressions
+from functions.mail_feedback.posted import SIGNED
 from functions.sales.api import MoveRequest
 from shared.contracts import StageChanged
 from shared.handoff import OPTIONAL, TIMES, Means, Outcome, Priority, State
@@ -22,8 +24,8 @@ Schema = dict[str, Any]
 LEAD_ID = "^[a-z2-7]{16}$"
 ERASURE_ID = "^[0-9a-f]{20}$"
 CODES = (
-    "busy", "gone", "invalid", "not_allowed", "not_found", "shared_device", "too_large", "too_many",
-    "unauthorized", "unknown_reason",
+    "busy", "forbidden", "gone", "invalid", "not_allowed", "not_found", "not_suppressed", "shared_device", "stands",
+    "too_large", "too_many", "unauthorized", "unknown_reason",
 )  # fmt: skip
 """Every code an error may have; a test holds them against the code that answers."""
 
@@ -273,6 +275,18 @@ def requests() -> Schema:
         },
         "Lookup": opened({"email": text(about="A mail address.") | {"pattern": "@"}}, ["email"]),
         "EraseOrder": closed(order, order),
+        "Suppressions": closed(
+            {"suppressions": many(SUPPRESSION, suppressions.MOST), "by": BY_HAND}, ["suppressions", "by"]
+        ),
+        "SuppressionBack": closed(
+            {"email": text(suppressions.MAX_ADDRESS) | {"pattern": "@"}, "reason": WHY, "by": BY_HAND},
+            ["email", "reason", "by"],
+        ),
+        "SnsMessage": opened(
+            {name: text() for name in SIGNED["Notification"]} | {"SignatureVersion": text(), "Signature": text()},
+            ["Type", "MessageId", "TopicArn", "Message", "Timestamp", "SignatureVersion", "Signature"],
+            "As Amazon SNS posts it.",
+        ),
         "EraseByIdentity": closed(
             order | {name: maybe(text(erasing.MAX_IDENTIFIER)) for name in ("email", "user_id")},
             order,
@@ -287,6 +301,8 @@ def requests() -> Schema:
             },
             ["from", "until"],
         ),
+        "MailPause": closed({"reason": text(200, shortest=1), "by": order["by"]}, ["reason", "by"]),
+        "MailResume": closed({"by": order["by"]}, ["by"]),
         "LinkForm": opened({"reason": text(), "means": one_of(get_args(Means)), "note": text()}),
         "SlackForm": whole({"payload": text(about="JSON of the type `block_actions`.")}),
     }
@@ -306,6 +322,38 @@ OWNER = {
     "as_of": INSTANT,
 }
 """Somebody of sales."""
+
+
+PERCENT = {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
+MAILING = {
+    "paused": {"type": "boolean"},
+    "since": maybe(INSTANT),
+    "by": maybe(text()),
+    "reason": maybe(text()),
+    "last_days": whole({"sent": COUNT, "bounced": COUNT, "complained": COUNT}),
+    "stop_when": maybe(whole({"bounces": PERCENT, "complaints": PERCENT, "least": COUNT})),
+    "as_of": INSTANT,
+}
+"""Whether mails go out, and what became of those of seven days."""
+
+
+SUPPRESSION = closed(
+    {
+        "email": text(suppressions.MAX_ADDRESS) | {"pattern": "@"},
+        "reason": one_of(get_args(suppressions.Reason)),
+        "at": maybe(TIME),
+        "why": maybe(text(suppressions.MAX_WHY)),
+    },
+    ["email", "reason"],
+    "Since when and for what an address is not mailed.",
+)
+WHY = text(suppressions.MAX_WHY, "Kept, so no address in it.") | {"minLength": 1}
+BY_HAND = text(suppressions.MAX_BY, "Who says so: no address.") | {"minLength": 1}
+TOPICS: Schema = {
+    "type": "object",
+    "additionalProperties": whole({"opted_in_at": maybe(INSTANT), "stopped_at": maybe(INSTANT)}),
+    "description": "What was said of single topics.",
+}
 
 
 def answers() -> Schema:
@@ -336,8 +384,19 @@ def answers() -> Schema:
         "EraseAsked": whole({"success": SUCCESS, "erasure": text() | {"pattern": ERASURE_ID}}),
         "Erasure": erasure,
         "Owner": whole(OWNER),
+        "SuppressionsTaken": whole({"added": COUNT, "known": COUNT}),
+        "MailAddress": whole(
+            {
+                "suppressed": maybe(text()),
+                "soft_bounces": COUNT,
+                **{name: maybe(INSTANT) for name in ("suppressed_at", "proven_at", "opted_in_at", "stopped_at")},
+                "topics": TOPICS,
+            }
+        ),
+        "Mailing": whole(MAILING),
         "Owners": whole({"owners": many(whole(OWNER))}),
         "SlaReport": opened({"from": INSTANT, "to": INSTANT}, ["from", "to"]),
+        **_nurture(),
         "SegmentSettings": opened({"integrations": FREE, "metrics": FREE, "plan": FREE}, ["integrations"]),
         "SourceConfig": opened({"source": FREE}, ["source"]),
         "ExportPage": whole(
@@ -349,6 +408,79 @@ def answers() -> Schema:
             }
         ),
         **_leads(),
+    }
+
+
+def _nurture() -> Schema:
+    """Return what is told of tracks: the report, and why one lead was not mailed."""
+    reasons = {"type": "object", "additionalProperties": COUNT}
+    rate = {"type": "number", "minimum": 0, "maximum": 1}
+    difference = {"type": "number", "minimum": -1, "maximum": 1}
+    share = whole({"count": COUNT, "of": COUNT, "rate": maybe(rate), "interval": maybe(many(rate, 2))})
+    touched = whole(dict.fromkeys(("human", "unsure", "machine"), COUNT))
+    runs = whole(
+        {
+            **dict.fromkeys(("entered", "held_out", "active", "held", "paused", "exhausted", "exited"), COUNT),
+            "exited_by_reason": reasons,
+            "goal": share,
+            "goal_held_out": share,
+            "held_out_going": COUNT,
+            "lift": maybe(
+                whole(
+                    {"difference": difference, "interval": many(difference, 2), "significant": {"type": "boolean"}},
+                )
+            ),
+        }
+    )
+    message = whole(
+        {
+            "step": COUNT,
+            "arm": maybe(text()),
+            "content": text(),
+            "channel": text(),
+            **dict.fromkeys(
+                ("planned", "waiting", "sent", "delivered", "bounced", "complained", "refused", "parked", "skipped"),
+                COUNT,
+            ),
+            "skipped_by_reason": reasons,
+            "unsubscribed": share,
+            "opened": touched,
+            "clicked": touched,
+            "click_rate": share,
+            "goal_after": share,
+        }
+    )
+    arm_share = whole({"count": COUNT, "rate": maybe(rate), "interval": maybe(many(rate, 2))})
+    arm = whole(
+        {
+            "arm": text(),
+            "content": text(),
+            "at": maybe(text()),
+            "sent": COUNT,
+            "reached": arm_share,
+            "harmed": arm_share,
+        }
+    )
+    test = whole({"test": text(), "measure": text(), "confidence": {"type": "number"}, "arms": many(arm)})
+    track = whole({"track": text(), "label": text(), "runs": runs, "messages": many(message), "tests": many(test)})
+    standing = opened({"track": text(), "label": text(), "status": text(), "why": text(), "until": maybe(INSTANT)},
+                      ["track", "label", "status", "why", "until"])  # fmt: skip
+    send = opened({"track": text(), "content": text(), "at": INSTANT, "state": text(), "why": text()},
+                  ["track", "content", "at", "state", "why"])  # fmt: skip
+    return {
+        "NurtureReport": whole({"from": INSTANT, "to": INSTANT, "as_of": INSTANT, "tracks": many(track)}),
+        "LeadMailing": whole(
+            {
+                "lead_id": text() | {"pattern": LEAD_ID},
+                "as_of": INSTANT,
+                "summary": text(about="In one sentence."),
+                "mailing_paused": maybe(text()),
+                "address": maybe(opened({"refused": maybe(text())}, ["refused"])),
+                "number": maybe(opened({"refused": maybe(text())}, ["refused"])),
+                "tracks": many(standing),
+                "sends": many(send),
+            }
+        ),
     }
 
 
@@ -446,6 +578,7 @@ def _leads() -> Schema:
             "address": text(),
             "refused": maybe(text()),
             **{name: maybe(INSTANT) for name in ("proven_at", "opted_in_at", "stopped_at")},
+            "topics": TOPICS,
             "suppressed": maybe(text()),
             "confirmation_mails": many(INSTANT),
         }

@@ -157,6 +157,8 @@ def test_every_example_is_taken(api: Api) -> None:
     said = document()
     tried = 0
     for path, methods in said["paths"].items():
+        if path == "/v1/mail/events":  # signed by Amazon SNS, for a topic that the stage lists
+            continue
         for operation in methods.values():
             body = operation.get("requestBody", {"content": {}})
             body = said["components"]["requestBodies"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body

@@ -14,18 +14,22 @@ from functions.publish.handler import handler as publish
 from functions.sales.moves import make_move
 from functions.score.handler import handler as score
 from functions.sla_sweep.handler import handler as sla_sweep
+from shared.aws import tasks
 from shared.aws.due import due_entries
 from shared.aws.items import to_item
+from shared.aws.sends import Said
 from shared.bundle import playbook_document
 from shared.contracts import CHANGES, SOURCE
 from shared.identity import EMAIL, USER, home
 from shared.instants import DAY, HOUR, MINUTE, instant_text, parse_instant
 from shared.lead import LeadEvent, queue_message
+from shared.mailing import Address, SendRef
 from shared.rules.handoff import Action, Move
 from shared.rules.routing import handoff_policy
 from shared.table import CHANGE_PREFIX, DUE_AT, OUTBOX, SK
 from tests.conftest import IDENTITY_SECRET, Aws, Context, sample
 from tests.erasure_world import ask, finish
+from tests.nurture_world import a_run
 
 NOW = parse_instant("2026-11-18T10:00:00Z")
 BY_TYPE = {change.detail_type: change for change in CHANGES}
@@ -69,6 +73,12 @@ class Stage:
         sla_sweep({**sample("schedule_sla_sweep"), "time": instant_text(at)}, self.context)
         self.deliver()
 
+    def task(self, lead_id: str) -> None:
+        task, said = tasks.Task("Call Anna", "Ask Anna Svensson"), Said("call-task", "b", "task")
+        ref, run = SendRef(lead_id, "calls", 1, 0), a_run("calls", lead_id=lead_id, step=1)
+        assert tasks.give(ref, said=said, task=task, at=NOW, address=Address("1.back"), run=run) == "claimed"
+        self.deliver()
+
     def erased(self, lead_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
         finish(ask(lead_id), monkeypatch)
         self.deliver()
@@ -101,7 +111,7 @@ def stage(aws: Aws, context: Context, erasures: str):
 
 
 def everything_that_can_happen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A demo request that is won, one that is sent back, a lead that cools while its clock runs out, one that nobody calls, a form, an erasure."""
+    """A demo request that is won, one that is sent back, a lead that cools while its clock runs out, one that nobody calls, one who is known late, a form, an erasure."""
     stage.did("Demo Requested", user_id="won", email="won@example.com")
     won = home(EMAIL, "won@example.com", IDENTITY_SECRET)
     stage.decided(won, "accept", at=NOW + MINUTE)
@@ -117,10 +127,15 @@ def everything_that_can_happen(stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
     for page in range(3):
         stage.did("Page Viewed", user_id="cool", properties={"path": f"/pricing/{page}"})
     stage.did("Trial Started", user_id="cool", properties={})
+    stage.task(home(USER, "back", IDENTITY_SECRET))
+
     stage.did("Demo Requested", user_id="forgotten")
     for minutes in (45, 60, 5 * 60, 22 * 60, 24 * 60):
         stage.swept(NOW + minutes * MINUTE)
     stage.queue({"schema": 1, "settle": [home(USER, "cool", IDENTITY_SECRET)], "as_of": instant_text(NOW + 40 * DAY)})
+
+    stage.did("Page Viewed", user_id="late", properties={"path": "/blog/a"})
+    stage.did("Identified", user_id="late", email="late@example.com")
 
     asked = LeadEvent("form", "Form Submitted", NOW, NOW, "public", email="form@example.com", traits={"consent": True})
     stage.queue(queue_message("public", NOW, [asked]))

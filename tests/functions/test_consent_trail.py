@@ -23,6 +23,7 @@ from tests.functions.test_score import NOW, event, records
 from tests.rules.test_bots import CHROME, GOOGLEBOT
 
 ADA = "ada@example.com"
+MAIL_TOPIC = "arn:aws:sns:eu-north-1:123456789012:mail-events"
 ADDRESS = address_hash(ADA, IDENTITY_SECRET)
 LEAD_ID = home(EMAIL, ADA, IDENTITY_SECRET)
 ADMIN = mint_key("admin", "ops", SIGNING_SECRET)
@@ -169,7 +170,9 @@ def test_a_stop_of_every_kind_is_in_the_trail(aws: Aws, context: Context, monkey
         "mail": {"messageId": "ses-1", "timestamp": instant_text(NOW), "destination": [ADA], "tags": {}},
     }
     for _ in range(2):
-        mail_feedback.handler({"Records": [{"Sns": {"Message": json.dumps(complaint)}}]}, context)
+        mail_feedback.handler(
+            {"Records": [{"Sns": {"TopicArn": MAIL_TOPIC, "Message": json.dumps(complaint)}}]}, context
+        )
     view = shown(context, home("user", "u", IDENTITY_SECRET))
     assert [(entry["said"], entry["by"]) for entry in view["trail"]] == [
         ("complained", "mail service"), ("unsubscribed", "link in our mail"), ("declined", "server key"), ("agreed", "server key"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.engagement.handler import handler as engagement
 from functions.enroll.handler import HEARD as ENROLL_HEARS
 from functions.enroll.handler import handler as enroll
 from functions.handoff.handler import handler as hand_off
@@ -97,8 +98,11 @@ class Stage:
             for event in arrived:
                 self.tell(event)
             orders = self.aws.messages(self.aws.sends_queue_url)
+            touches = self.aws.messages(self.aws.engagement_queue_url)
+            if touches:
+                assert engagement(batch(*touches), self.context) == {"batchItemFailures": []}
             events = self.aws.messages(self.aws.events_queue_url)
-            if not (arrived or orders or events):
+            if not (arrived or orders or events or touches):
                 return
             if orders:
                 self.send(*orders)
@@ -206,7 +210,9 @@ def test_there_is_something_to_erase(stage: Stage, slack_api: SlackStand):
 def test_nothing_of_the_person_is_left_in_the_table(stage: Stage, monkeypatch):
     done = erase(stage, monkeypatch)
     assert residue(stage.aws.items()) == []
-    mine = [item for item in stage.aws.items() if not item["PK"].startswith(("PLAYBOOK", "SWEEP", "OWNER"))]
+    mine = [
+        item for item in stage.aws.items() if not item["PK"].startswith(("PLAYBOOK", "SWEEP", "OWNER", table.MAIL_PK))
+    ]
     kinds = sorted({(item["PK"].split("#")[0], item["SK"].split("#")[0]) for item in mine})
     assert kinds == [
         ("ADDR", "ADDR"),
@@ -247,6 +253,7 @@ def test_no_queue_holds_the_person_and_the_bus_never_did(stage: Stage, monkeypat
         aws.events_queue_url,
         aws.settle_queue_url,
         aws.sends_queue_url,
+        aws.engagement_queue_url,
         aws.erasures_queue_url,
     ):
         assert CANARY not in json.dumps(aws.messages(url)).lower()

@@ -21,8 +21,7 @@ from functions.handoff.handler import handler as hand_off
 from functions.notify.handler import hear
 from functions.sales.moves import make_move
 from functions.sla_sweep.handler import sweep
-from shared import table
-from shared.aws import clients, handoffs, slack
+from shared.aws import handoffs, slack
 from shared.aws.slack import UnsureDeliveryError
 from shared.bundle import playbook_document
 from shared.errors import DeliveryError
@@ -103,9 +102,7 @@ def machine(aws: Aws, context: Context, stand: SlackStand, trouble: Trouble) -> 
         def begin(self) -> None:
             trouble.begin()
             trouble.slack_away = trouble.sns_away = False
-            for item in aws.items():
-                key = {name: {"S": item[name]} for name in (table.PK, table.SK)}
-                clients.dynamodb().delete_item(TableName=aws.table_name, Key=key)
+            aws.clear()
             for queue in (aws.alerts_queue_url, aws.escalations_queue_url):
                 aws.messages(queue)
             stand.workspace.clear()

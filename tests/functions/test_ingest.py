@@ -592,7 +592,7 @@ def test_a_plain_html_form_becomes_a_lead_event_and_sends_the_browser_on(intake:
             "agreed": True,
             "text": "Yes, send me useful mails. One link in each of them ends it.",
             "version": "2026-11",
-            "topic": "newsletter",
+            "topic": "guides",
         },
     }
     assert event.traits == {

@@ -58,13 +58,29 @@ def test_a_lead_shows_its_tracks_and_mails(aws: Aws, context: Context):
     lead_id = ann(context)
     partition = {table.PK: table.lead_pk(lead_id)}
     for item in (
-        {table.SK: table.track_sk("decision"), "status": "active", "step": 1},
+        {
+            table.SK: table.track_sk("decision"),
+            "status": "active",
+            "step": 1,
+            "due_key": "nurture#1",
+            "due_at": "2026-12-01T00:00:00Z",
+        },
+        {
+            table.SK: table.track_sk("later"),
+            "status": "held",
+            "step": 0,
+            "due_key": "run#later#1",
+            "due_at": "2026-11-01T00:00:00Z",
+        },
         {table.SK: table.send_sk("decision", 1, 0), "state": "sent", "content": "decision-1"},
         {table.SK: table.send_sk("confirm-abc", 1, 0), "state": "sent", "content": "confirm"},
     ):
         clients.dynamodb().put_item(TableName=aws.table_name, Item=to_item(partition | item))
     _, lead = ask(f"/v1/leads/{lead_id}", context, lead_id=lead_id, as_of=instant_text(NOW))
-    assert lead["enrollments"] == [{"track": "decision", "status": "active", "step": 1}]
+    assert lead["enrollments"] == [
+        {"track": "decision", "status": "active", "step": 1, "due_at": "2026-12-01T00:00:00Z"},
+        {"track": "later", "status": "held", "step": 0},
+    ]
     assert [(send["track"], send["rotation"], send["step"]) for send in lead["sends"]] == [
         ("confirm-abc", 1, 0),
         ("decision", 1, 0),

@@ -2,16 +2,18 @@
 
 import itertools
 import json
+from typing import Any
 
 import pytest
 
 from functions.score import writing
 from functions.score.handler import handler
-from shared.aws import addresses
+from shared.aws import addresses, consent_proofs
 from shared.aws.leads import read_entry
 from shared.identity import home
 from shared.instants import DAY, HOUR, instant_text, parse_instant
 from shared.lead import Alias, Lead, LeadEvent, queue_message
+from shared.mailing import TopicConsent
 from tests.conftest import IDENTITY_SECRET, Aws, Context
 from tests.crashes import calls_counted
 
@@ -105,6 +107,41 @@ def test_history_is_settled_in_silence_and_announced_by_the_next_own_event(aws: 
     handler(records(("m3", message(event("e3", "Page Viewed", user_id="u1", properties={"path": "/blog/b"})))), context)
     again = [item["detail_type"] for item in aws.items() if item["SK"].startswith("CHANGE") and not item.get("silent")]
     assert sorted(again) == sorted(told)
+
+
+def mailable(aws: Aws) -> int:
+    """How often it was told that somebody can be mailed who could not be before."""
+    return sum(item.get("detail_type") == "LeadMailable" for item in aws.items())
+
+
+def test_a_first_address_and_a_yes_to_mail_are_told_once_when_the_band_was_told_before(aws: Aws, context: Context):
+    """Nobody is enrolled without an address, and the band of whoever visits is told before there is one."""
+    page = event("e1", "Page Viewed", user_id="u1", properties={"path": "/blog/a"})
+    named = event("e2", "Identified", user_id="u1", email="ada@example.com", traits={"email": "ada@example.com"})
+    agreed = event("e3", "Identified", user_id="u1", email="ada@example.com", traits={"consent": True})
+    again = event("e4", "Identified", user_id="u1", email="ada@example.com", traits={"consent": True})
+    for number, (said, times) in enumerate(((page, 0), (named, 1), (agreed, 2), (again, 2))):
+        for _ in range(2):
+            handler(records((f"m{number}", message(said))), context)
+            assert mailable(aws) == times
+    assert [item["version"] for item in aws.items() if item["SK"] == "LEAD" and "version" in item]
+
+
+def test_the_proof_of_an_address_is_told_and_an_address_that_comes_with_the_band_is_not(aws: Aws, context: Context):
+    given = event("e1", "Form Submitted", source="public", anonymous_id="a1", email="ada@example.com")
+    handler(records(("m1", message(given, source="public"))), context)
+    assert mailable(aws) == 0
+    assert [item for item in aws.items() if item.get("detail_type") == "BandChanged"]
+    proved = event("e2", "Identified", anonymous_id="a1", email="ada@example.com", user_id="u1")
+    handler(records(("m2", message(proved))), context)
+    assert mailable(aws) == 1
+
+
+def test_an_address_from_a_file_of_history_tells_nobody(aws: Aws, context: Context):
+    handler(records(("m1", message(event("e1", "Page Viewed", user_id="u1", properties={"path": "/blog/a"})))), context)
+    named = event("e2", "Identified", NOW - 20 * DAY, user_id="u1", email="ada@example.com", history=True)
+    handler(records(("m2", message(named))), context)
+    assert mailable(aws) == 0
 
 
 def test_a_settle_message_cools_a_quiet_lead_and_a_second_one_is_a_no_op(aws: Aws, context: Context):
@@ -257,6 +294,57 @@ def test_consent_said_again_does_not_subscribe_anew_whoever_stopped(aws: Aws, co
     )
     item = address_of(aws)
     assert item["opted_in_at"] > item["stopped_at"]
+
+
+def box(said: bool | None, topic: str = "product_news") -> dict[str, Any]:
+    return {"consent": {"topic": topic} if said is None else {"topic": topic, "agreed": said}}
+
+
+def test_what_a_server_says_of_a_topic_is_kept_by_topic_with_its_proof(aws: Aws, context: Context):
+    who = {"user_id": "v", "email": "v@example.com"}
+    said = [
+        event("e1", "Form Submitted", NOW, traits={"consent": True}, properties=box(None), **who),
+        event("e2", "Preferences", NOW + 1, properties=box(said=False, topic="events"), **who),
+        event("e3", "Preferences", NOW + 2, properties=box(said=True, topic="Not a topic!"), **who),
+        event("e4", "Preferences", NOW + 3, properties={"consent": {"topic": "other", "agreed": "maybe"}}, **who),
+    ]
+    for number in range(2):
+        at = NOW + 10 + number
+        assert handler(records((f"m{number}", queue_message("server", at, said))), context) == {"batchItemFailures": []}
+    known = addresses.get_address(address_of(aws)["PK"].removeprefix("ADDR#"))
+    assert set(known.topics) == {"product_news", "events"}
+    assert known.topics["product_news"] == TopicConsent(opted_in_at=NOW)
+    assert known.topics["events"].stopped_at is not None
+    assert (known.stopped_at, known.opted_in_at is None) == (None, False)
+    proofs = {(proof.topic, proof.said) for proof in consent_proofs.trail(known.name)}
+    assert {("product_news", "agreed"), ("events", "declined")} <= proofs
+
+
+def test_a_yes_to_a_topic_that_is_sent_again_undoes_no_stop_said_since(aws: Aws, context: Context):
+    said = event("e1", "Preferences", NOW, user_id="v", email="v@example.com", properties=box(said=True))
+    handler(records(("m1", queue_message("server", NOW, [said]))), context)
+    name = address_of(aws)["PK"].removeprefix("ADDR#")
+    addresses.record_consent(name, topics={"product_news": TopicConsent(stopped_at=NOW + 60)})
+    handler(records(("m2", queue_message("server", NOW + 3600, [said]))), context)
+    assert addresses.get_address(name).topics["product_news"] == TopicConsent(NOW, NOW + 60)
+
+
+def test_a_topic_from_a_public_key_is_a_wish_and_nothing_more(aws: Aws, context: Context):
+    for said in (True, False):
+        wish = event(f"e{said}", "Form Submitted", email="v@example.com", source="public", properties=box(said=said))
+        handler(records((f"m{said}", message(wish, source="public"))), context)
+    assert [item for item in aws.items() if item["SK"] == "ADDR"] == []
+
+
+def test_who_changes_the_address_keeps_the_topics_that_were_stopped(aws: Aws, context: Context):
+    first = event("e1", "Identified", user_id="v", email="old@example.com", traits={"consent": True})
+    handler(records(("m1", message(first))), context)
+    old = address_of(aws)["PK"].removeprefix("ADDR#")
+    addresses.record_consent(old, topics={"product_news": TopicConsent(opted_in_at=NOW, stopped_at=NOW + 60)})
+    moved = event("e2", "Identified", NOW + 90, user_id="v", email="new@example.com", traits={})
+    handler(records(("m2", queue_message("server", NOW + 90, [moved]))), context)
+    (new,) = {item["PK"].removeprefix("ADDR#") for item in aws.items() if item["SK"] == "ADDR"} - {old}
+    assert addresses.get_address(new).topics == {"product_news": TopicConsent(stopped_at=NOW + 60)}
 
 
 def test_a_stop_without_an_address_reaches_the_address_of_the_lead(aws: Aws, context: Context):

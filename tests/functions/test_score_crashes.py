@@ -6,8 +6,7 @@ import pytest
 
 from functions.score import models
 from functions.score.handler import handler
-from shared import settings
-from shared.aws import clients, playbooks, secret_values, timeline
+from shared.aws import playbooks, secret_values, timeline
 from shared.aws.leads import read_entry
 from shared.instants import DAY, HOUR
 from shared.lead import Lead
@@ -45,8 +44,7 @@ def anew(aws):
     models.in_force()
     secret_values.forget()
     playbooks.forget()
-    for item in stood(aws):
-        clients.dynamodb().delete_item(TableName=settings.table_name(), Key={PK: {"S": item[PK]}, SK: {"S": item[SK]}})
+    aws.clear(but=PLAYBOOK_PK)
 
 
 def outcome(aws):

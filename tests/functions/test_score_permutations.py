@@ -7,7 +7,7 @@ from functions.score.models import in_force as model
 from shared.aws.leads import read_entry
 from shared.lead import Lead, queue_message
 from shared.rules.scoring import evaluate
-from tests.audience_events import AS_OF, NOW, calls_of, lead_event, rearranged
+from tests.audience_events import AS_OF, NOW, events_of, rearranged
 from tests.conftest import Aws, Context
 from tests.functions.test_score import records
 from tests.functions.test_score_crashes import anew
@@ -38,7 +38,7 @@ def evaluations(aws):
 def test_fifty_orders_batchings_and_repetitions_give_one_evaluation(aws: Aws, context: Context, playbook):
     chance = random.Random(50)
     for way in range(WAYS):
-        crowd = [lead_event(call) for call in calls_of(range(way * PEOPLE, (way + 1) * PEOPLE))]
+        crowd = events_of(range(way * PEOPLE, (way + 1) * PEOPLE))
         anew(aws)
         assert handler(batch(crowd, "straight"), context) == {"batchItemFailures": []}
         straight = evaluations(aws)

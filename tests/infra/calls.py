@@ -14,7 +14,7 @@ from pathlib import Path
 from infra.names import ROOT
 
 SERVICES = {
-    "dynamodb": "dynamodb", "sqs": "sqs", "sns": "sns", "events": "events", "ses": "ses", "secrets": "secretsmanager"
+    "dynamodb": "dynamodb", "sqs": "sqs", "sns": "sns", "sns_once": "sns", "events": "events", "ses": "ses", "secrets": "secretsmanager"
 }  # fmt: skip
 """Client of shared.aws.clients to the prefix of its actions."""
 

@@ -19,15 +19,20 @@ ROUTES = {
         "GET /v1/projects/{key}/settings", "POST /v1/m", "GET /sourceConfig", "POST /beacon/v1/batch", "POST /api/s/{call}",
         "POST /api/s/s2s/{call}", "GET /ripen.js", "GET /openapi.json", "POST /v1/leads/{lead_id}/verdicts", "POST /v1/outcomes",
     },
-    "leads": {"GET /v1/leads", "GET /v1/leads/{id}", "GET /v1/leads/{id}/history", "GET /v1/leads/{id}/export", "POST /v1/leads/lookup", "GET /v1/reports/sla"},
+    "leads": {"GET /v1/leads", "GET /v1/leads/{id}", "GET /v1/leads/{id}/history", "GET /v1/leads/{id}/export", "POST /v1/leads/lookup", "GET /v1/reports/sla",
+              "GET /v1/reports/nurture", "GET /v1/leads/{id}/mailing"},
     "erase": {"POST /v1/leads/{id}/erase", "POST /v1/leads/erase", "GET /v1/erasures/{id}"},
     "links": {
-        "GET /c/{token}", "HEAD /c/{token}", "GET /o/{token}", "GET /u/{token}", "POST /u/{token}", "GET /y/{token}",
-        "POST /y/{token}",
+        "GET /c/{token}", "HEAD /c/{token}", "GET /d/{token}", "HEAD /d/{token}", "GET /o/{token}", "GET /u/{token}",
+        "HEAD /u/{token}", "POST /u/{token}", "GET /y/{token}", "POST /y/{token}",
+    },
+    "mail_feedback": {
+        "POST /v1/mail/events", "POST /v1/suppressions", "POST /v1/suppressions/remove", "POST /v1/suppressions/lookup",
     },
     "sales": {
         "POST /slack/interactions", "POST /v1/handoffs/{lead_id}/{n}/{action}", "GET /s/{action}/{token}",
         "POST /s/{action}/{token}", "GET /v1/owners", "POST /v1/owners/{id}/time-off", "DELETE /v1/owners/{id}/time-off",
+        "GET /v1/mail", "POST /v1/mail/pause", "POST /v1/mail/resume",
     },
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ def granted(name):
         if [logical_id(holder) for holder in policy["Properties"]["Roles"]] != [role]:
             continue
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            if own_failures in str(statement["Resource"]).lower():
+            if own_failures in str(statement.get("Resource", "")).lower():
                 continue
             listed = statement["Action"]
             actions |= set(listed if isinstance(listed, list) else [listed])
@@ -35,7 +35,7 @@ def granted(name):
 
 @pytest.mark.parametrize("name", function_names())
 def test_a_function_may_do_exactly_what_its_code_calls(name):
-    assert granted(name) == set(reach(name).actions)
+    assert granted(name) == set(reach(name).actions) - OF_TRIGGERS
 
 
 @pytest.mark.parametrize("name", function_names())

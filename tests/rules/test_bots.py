@@ -470,3 +470,73 @@ def test_of_the_watch_those_stay_that_reach_furthest_whenever_they_were_found():
 def test_a_lead_without_judgements_is_filed_as_ever():
     assert only_lead(gathered([view(1, START)], MODEL, "key")).filed == MODEL.filed
     assert Lead("l").judgements == Lead("l").views == ()
+
+
+# clicks and opens of mails, which their source judges
+
+CLICKS = a_rule("Email Link Clicked", 5000, most=3)
+
+
+def clicked(number=1, at=START, verdict="human", **properties):
+    reason = "" if verdict == "human" else "why"
+    return LeadEvent(
+        f"c{number}", "Email Link Clicked", at, at, "system", lead_id="l", properties=properties, verdict=verdict,
+        verdict_reason=reason,
+    )  # fmt: skip
+
+
+def filed_again(model, *events):
+    """The lead as it stands after the events, and filed again when one of them asked for that."""
+    lead = Lead("l", filed=model.filed)
+    for number, event in enumerate(events):
+        lead = apply_event(lead, event, model)
+        if lead.filed != model.filed:
+            lead = refiled(lead, events[: number + 1], frozenset(), model)
+    return lead
+
+
+def test_a_click_judged_again_is_taken_back_with_its_active_day_whichever_copy_comes_first():
+    model = replace(a_model(CLICKS), activity=frozenset({"Email Link Clicked"}))
+    machine = clicked(verdict="machine", judged_again=True)
+    for order in itertools.permutations([clicked(), machine, clicked()]):
+        lead = filed_again(model, *order)
+        assert evaluate(lead, model, START + DAY).engagement == 0
+        assert lead.days == frozenset()
+    assert filed_again(model, clicked()).days
+
+
+def test_an_active_day_is_taken_back_though_no_rule_asks_for_clicks():
+    model = replace(a_model(PAGES), activity=frozenset({"Email Link Clicked"}))
+    assert filed_again(model, clicked()).days
+    assert not filed_again(model, clicked(), clicked(verdict="machine", judged_again=True)).days
+
+
+def test_another_click_of_that_day_keeps_it_active():
+    model = replace(a_model(CLICKS), activity=frozenset({"Email Link Clicked"}))
+    lead = filed_again(model, clicked(), clicked(2, START + 60), clicked(verdict="machine", judged_again=True))
+    assert len(lead.days) == 1
+    assert evaluate(lead, model, START + HOUR).engagement == 5000
+
+
+def test_only_clicks_and_opens_of_our_own_are_judged_again():
+    """A server may give a verdict of its own, and means that event alone."""
+    model = a_model(CLICKS)
+    server = replace(clicked(verdict="machine", judged_again=True), source="server")
+    assert not bots.is_judged_again(Lead("l"), server, model)
+    assert bots.joined_copies([replace(clicked(), source="server"), server]) == [
+        replace(clicked(), source="server"), server,
+    ]  # fmt: skip
+    assert [each.verdict for each in bots.joined_copies([clicked(), clicked(verdict="unsure")])] == ["unsure"] * 2
+
+
+def test_a_person_s_click_long_after_a_scan_has_nothing_filed_again():
+    model = a_model(CLICKS)
+    lead = apply_event(Lead("l"), clicked(verdict="machine"), model)
+    assert bots.is_judged_again(lead, clicked(2, START + DAY), model)
+    assert not bots.is_judged_again(lead, clicked(2, START + DAY + 1), model)
+
+
+def test_a_machine_s_click_counts_where_the_playbook_says_that_machines_do():
+    counting = Bots(score=True)
+    assert counted_as(clicked(verdict="machine"), a_model(CLICKS, bots=counting), ()) == "human"
+    assert counted_as(clicked(verdict="machine"), a_model(CLICKS), ()) == "machine"

@@ -400,3 +400,16 @@ def test_each_way_of_counting_keeps_the_newest_of_its_own_keys():
     assert kept("count", distinct="day") == kept("once", most=400, silence=3) == ["e1", "e3"]
     assert (kept("per_day"), kept("per_day", a_day=2)) == (["e1", "e3"], ["e0", "e1", "e2", "e3"])
     assert kept("per_day", most=1, a_day=2) == ["e2", "e3"]
+
+
+def test_the_zone_is_that_of_the_newest_day_whoever_says_it_and_no_machine_s():
+    home = did("view", START, context={"timezone": "Europe/Stockholm"})
+    away = did("view", START + DAY, 1, context={"timezone": "America/Argentina/Buenos_Aires"})
+    nowhere = [
+        did("view", START + 2 * DAY, 2 + number, context={"timezone": said})
+        for number, said in enumerate(("UTC", "Etc/GMT-3", "../etc/passwd", "europe/stockholm", "x" * 99, 7, None))
+    ]
+    for events in ([home, away, *nowhere], [*nowhere, away, home]):
+        register = lead_of(events, PLAIN).profile["timezone_seen"]
+        assert (register.value, register.at) == ("America/Argentina/Buenos_Aires", (START + DAY) // DAY * DAY)
+    assert "timezone_seen" not in lead_of(nowhere, PLAIN).profile

@@ -6,12 +6,12 @@ import random
 from shared.lead import Lead
 from shared.rules.model import scoring_model
 from shared.rules.scoring import evaluate
-from tests.audience_events import AS_OF, calls_of, everybody, lead_event, rearranged
+from tests.audience_events import AS_OF, events_of, everybody, rearranged
 from tests.rules.world import World
 
 WAYS = 500
-PEOPLE = 20
-"""People in one way; five hundred ways meet everybody about thirty times."""
+PEOPLE = 10
+"""People in one way; five hundred ways meet everybody about sixteen times."""
 
 
 def evaluations(world):
@@ -28,7 +28,7 @@ def test_five_hundred_orders_batchings_and_repetitions_give_one_evaluation(bundl
     count = len(everybody().people)
     events = 0
     for way in range(WAYS):
-        crowd = [lead_event(call) for call in calls_of(range(way * PEOPLE, (way + 1) * PEOPLE))]
+        crowd = events_of(range(way * PEOPLE, (way + 1) * PEOPLE))
         straight, mixed = World(model), World(model)
         straight.apply(crowd)
         for batch in rearranged(crowd, chance, batches=12):
