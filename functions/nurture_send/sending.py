@@ -91,7 +91,7 @@ def _attempt(ref: SendRef, now: int, left: Callable[[], int]) -> bool | None:
         return False
     address, number, by = address_of(lead), None, rules()
     if (ahead := _ahead(run, homes, by.tracks)) is not None:
-        enrollments.save(held_back(run, ahead))
+        enrollments.hold(held_back(run, ahead), ahead)
         return False
     pinned = _rules(run.playbook) if run.track in by.tracks else by
     track = _track(run, pinned, by, now)

@@ -219,6 +219,7 @@ def _apply(
     touched: dict[str, Touched] = {}
     consents: dict[str, Said] = {}
     proofs: list[ConsentProof] = []
+    stops: dict[str, int] = {}
     for each in every:
         while missing := wanted([each], workspace):
             workspace.add(leads.load(missing))
@@ -245,6 +246,11 @@ def _apply(
         proofs += _hear_consent(each, before, workspace.lead_at(lead_id), mark, consents, model=model)
         if each.address in consents:
             _carry_stop(consents[each.address], each, before, earlier, agreed_before)
+        now_mailed = workspace.lead_at(lead_id)
+        if _stops(each.event) and now_mailed is not None and now_mailed.address_hash is not None:
+            stops[now_mailed.address_hash] = max(stops.get(now_mailed.address_hash, 0), each.event.received_at)
+    for address, stopped_at in sorted(stops.items()):
+        addresses.record_consent(address, stopped_at=stopped_at)
     for proof in proofs:
         consent_proofs.put(proof)
     for address, said in sorted(consents.items()):
@@ -256,6 +262,11 @@ def _apply(
             topics=said.topics,
         )
     return owners, touched
+
+
+def _stops(event: LeadEvent) -> bool:
+    """Tell of a link to unsubscribe, also in a mail to an address that the person has no longer: the new one stops with it."""
+    return event.source == "system" and event.name == "Unsubscribed"
 
 
 def _watch(lead_id: str, event: LeadEvent, workspace: Workspace, model: ScoringModel) -> None:

@@ -119,17 +119,43 @@ def save(run: Enrollment) -> None:
         ConflictError: Somebody else was first. Read again, decide again.
     """
     entries: list[Any] = save_entries(run)
+    if len(entries) > 1:
+        _transact(entries)
+        return
     try:
-        if len(entries) == 1:
-            clients.dynamodb().put_item(**_put(run))
-        else:
-            clients.dynamodb().transact_write_items(TransactItems=entries)
+        clients.dynamodb().put_item(**_put(run))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            raise ConflictError("the enrollment changed") from error
+        raise
+
+
+def _transact(entries: list[Any]) -> None:
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=entries)
     except ClientError as error:
         codes = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
         codes |= {error.response["Error"]["Code"]}
         if codes & {"ConditionalCheckFailed", "ConditionalCheckFailedException", "TransactionConflict"}:
             raise ConflictError("the enrollment changed") from error
         raise
+
+
+def hold(run: Enrollment, first: Enrollment) -> None:
+    """
+    Store a run that waits for another to end, if both are as they were read: one that has ended would never wake it.
+
+    Raises:
+        ConflictError: One of them changed. Read again, decide again.
+    """
+    check = {
+        "TableName": settings.table_name(),
+        "Key": _key(first.lead_id, first.track),
+        "ConditionExpression": "#seen = :seen",
+        "ExpressionAttributeNames": {"#seen": table.VERSION},
+        "ExpressionAttributeValues": {":seen": {"N": str(first.version)}},
+    }
+    _transact([{"Put": _put(run)}, {"ConditionCheck": check}])
 
 
 def _told(run: Enrollment) -> dict[str, Any]:

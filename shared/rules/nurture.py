@@ -205,16 +205,17 @@ def arm_for(step: Step, track: Track, key: str) -> Arm | None:
 def ending_of(lead: Lead, run: Enrollment, track: Track, model: ScoringModel, now: int) -> Stop | None:
     """Return how the run ends because of what the lead is by now, or because nothing is left to send."""
     settled, rules = lead.settled, _rules(track, lead, model, now)
+    by_band = run.by != "sales"  # whom sales sent here has a band that its goal may name
     ways = (
-        (met(track.goal, lead, rules), Stop("exited", "goal met", goal=True)),
+        (met(track.goal, lead, rules, by_band=by_band), Stop("exited", "goal met", goal=True)),
         (settled.stage == "customer", Stop("exited", "the lead is a customer")),
         (settled.stage == "disqualified", Stop("exited", "the lead is disqualified")),
         (has_left(lead, run, track), Stop("exited", f"band {settled.band}")),
         (run.arm == HOLDOUT, Stop("done", "held out")),
         (run.step >= len(track.steps), Stop("done", "every mail of the track was planned")),
     )
-    if track.exits is not None and met(track.exits, lead, rules) and not ways[0][0]:
-        return Stop("exited", f"exit: {why_met(track.exits, lead, rules, model.labels())}")
+    if track.exits is not None and met(track.exits, lead, rules, by_band=by_band) and not ways[0][0]:
+        return Stop("exited", f"exit: {why_met(track.exits, lead, rules, model.labels(), by_band=by_band)}")
     return next((stop for holds, stop in ways if holds), None)
 
 

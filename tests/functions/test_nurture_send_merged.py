@@ -1,5 +1,7 @@
 """Runs that a merge brought together without any change that would tell of it: one of them mails the person."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.aws import enrollments
@@ -46,3 +48,19 @@ def test_one_of_two_tracks_mails_and_the_other_waits(context: Context, turn):
     waits = run_of("decision", OTHER)
     assert (run_of().status, run_of().step) == ("active", 1)
     assert (waits.status, waits.step, waits.reason) == ("held", 0, "track awareness goes first")
+
+
+def test_a_run_does_not_wait_for_one_that_ended_meanwhile(context: Context, monkeypatch):
+    """What would have woken it has come and gone; it is decided again from what is there now."""
+    hold = enrollments.hold
+
+    def ended_meanwhile(run, first):
+        monkeypatch.setattr(enrollments, "hold", hold)
+        enrollments.save(replace(first, status="exited", due_at=None, ended_at=NOW))
+        hold(run, first)
+
+    monkeypatch.setattr(enrollments, "hold", ended_meanwhile)
+    deliver(context, order(track="decision", lead_id=OTHER))
+    assert run_of().status == "exited"
+    assert (run_of("decision", OTHER).status, run_of("decision", OTHER).step) == ("active", 1)
+    assert len(mails()) == 1

@@ -12,7 +12,7 @@ from shared.aws.items import to_item
 from shared.identity import address_hash, home, normal_email
 from shared.instants import HOUR, instant_text
 from shared.keys import mint_key
-from shared.lead import IDENTITIES_KEPT, Lead, queue_message
+from shared.lead import IDENTITIES_KEPT, Lead, LeadEvent, queue_message
 from shared.rules.attribution import NAMES_TOGETHER, share
 from shared.rules.consent import refusal
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context
@@ -332,6 +332,27 @@ def test_who_said_stop_and_gets_another_address_has_said_stop(known, aws: Aws, c
     deliver(context, "m3", event("c", "Identified", NOW, user_id="u", email="other@x.example"))
     assert lead_at("user", "u").value("email") == "other@x.example"
     assert refusal(addresses.get_address(other), silence_is_consent=True) == "stopped"
+
+
+def test_who_stops_by_a_mail_to_an_address_from_before_is_not_mailed_at_the_new_one(aws: Aws, context: Context):
+    first, other = (address_hash(f"{name}@x.example", IDENTITY_SECRET) for name in ("first", "other"))
+    for hours, name in ((90, "first"), (30, "other")):
+        at = NOW - hours * HOUR
+        said = event(
+            name, "Identified", at, received_at=at, user_id="u", email=f"{name}@x.example", traits={"consent": True}
+        )
+        deliver(context, name, said, at=at)
+    assert refusal(addresses.get_address(other), silence_is_consent=False) is None
+    addresses.record_consent(first, stopped_at=NOW)  # as the link does before it answers
+    pressed = LeadEvent("un", "Unsubscribed", NOW, NOW, "system", lead_id=lead_at("user", "u").lead_id)
+    deliver(context, "stop", pressed, source="system")
+    assert refusal(addresses.get_address(other), silence_is_consent=False) == "stopped"
+    later = NOW + HOUR
+    again = event("again", "Identified", later, received_at=later, user_id="u", traits={"consent": False})
+    yes = event("yes", "Identified", later + 1, received_at=later + 1, user_id="u", traits={"consent": True})
+    deliver(context, "again", again, yes, at=later + 1)
+    deliver(context, "stop", pressed, source="system")
+    assert refusal(addresses.get_address(other), silence_is_consent=False) is None
 
 
 @pytest.mark.parametrize("traits", [{"consent": True}, {}], ids=["said again", "not said again"])

@@ -107,7 +107,12 @@ def test_who_moved_on_gets_no_stale_mail():
 
 
 def test_who_was_sent_back_by_sales_is_nurtured_whatever_the_band():
-    assert decide(lead(band="engaged", stage="recycled"), run=replace(RUN, by="sales")) == Send("a-1")
+    back = replace(RUN, by="sales")
+    assert decide(lead(band="engaged", stage="recycled"), run=back) == Send("a-1")
+    for asks in ({"goal": {"band": ["engaged"]}}, {"exits": {"any": [{"band": ["engaged"]}]}}):
+        track = replace(TRACK, bands=frozenset({"early", "engaged"}), **asks)
+        assert decide(lead(band="engaged", stage="recycled"), run=back, track=track) == Send("a-1")
+        assert isinstance(decide(lead(band="engaged"), track=track), Stop)
 
 
 def test_a_lead_whose_stage_says_sales_has_it_waits_though_its_address_is_not_held():
