@@ -498,10 +498,14 @@ def test_an_import_that_is_ended_loses_and_doubles_nothing(
     path.write_text(many(25_000), encoding="utf-8")
     os.utime(path, (NOW - 1000, NOW - 1000))
     stage.slow = 0.3
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell started in the background ignores it
     running = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "import", path, "--url", stage.url, "--key", KEY],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     while len(stage.batches) < 3 or not [each for each in tmp_path.glob(".ripen-*") if each.suffix != ".new"]:
         assert running.poll() is None
         time.sleep(0.02)

