@@ -1,9 +1,12 @@
 """What the tracks did, as the report says it and as mailboxes and raw events do, on the deployed stage."""
 
 import json
+import re
 import time
+from email import message_from_bytes, policy
 
 import pytest
+import requests
 
 from infra.local.demo import reading
 from infra.local.demo.recount import counted, recount
@@ -41,3 +44,26 @@ def test_the_report_equals_a_recount_of_mails_and_events(platform: Platform) -> 
         assert found["awareness", 1, what] > 0, found
     raw = recount(platform.deployed.mails()[1:], platform.deployed.events(), platform.deployed.changes("TrackEnded"))
     assert raw != found, "one mail less is another count"
+    for mail in mine[:PEOPLE] + mine[-PEOPLE:]:
+        as_received(platform, mail["id"])
+
+
+def as_received(platform: Platform, number: int) -> None:
+    """Hold a mail, as SMTP delivered it, against what mail programs ask of it, and follow each of its links."""
+    raw = requests.get(f"{platform.outputs.inbox_url}/{number}/raw", timeout=30).content
+    raw.decode("ascii")
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    message = message_from_bytes(raw, policy=policy.default)
+    parts = list(message.walk())
+    assert [part.get_content_type() for part in parts] == ["multipart/alternative", "text/plain", "text/html"]
+    assert not [defect for part in parts for defect in part.defects]
+    assert message.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+    (stop,) = message.get_all("List-Unsubscribe")
+    text, html = (part.get_content() for part in parts[1:])
+    words = f"{message['Subject']} {text} {html}"
+    assert not re.search(r"\{\{|\{%|\[\[|undefined", words)
+    links = {*re.findall(r'(?:href|src)="(http[^"]+)"', html), *re.findall(r"http\S+", text), stop.strip("<>")}
+    assert {link.split("/")[3] for link in links} >= {"c", "d", "o", "u"}
+    for link in links:
+        answer = requests.get(link, allow_redirects=False, timeout=30)
+        assert answer.status_code in (200, 302), (link, answer.status_code)
