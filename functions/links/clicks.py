@@ -6,15 +6,21 @@ Each is a touch on the queue `engagement`; who did it is judged there, when what
 
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from functions.links import pages
 from shared import links, settings
 from shared.aws import queue
 from shared.engagement import AGENT_KEPT, Kind, Seen
 from shared.links import Link
 from shared.rules.mail_networks import machine_network
+from shared.telemetry import logger, metrics
 
 SEEN = frozenset({"click", "open", "decoy"})
 """Purposes answered here."""
+
+FOR_PEOPLE: frozenset[Kind] = frozenset({"click", "open", "page"})
+"""What a person waits for: the way on, and the page to unsubscribe, are not kept from them because nobody could count it."""
 
 
 def answer(link: Link, event: dict[str, Any], *, token: str, now: int) -> pages.Answer:
@@ -50,7 +56,13 @@ def _tell(kind: Kind, link: Link, event: dict[str, Any], *, token: str, now: int
         said=_sign(kind, headers, event["requestContext"]["http"].get("sourceIp", "")),
         agent=headers.get("user-agent", "")[:AGENT_KEPT],
     )
-    queue.send_all(settings.engagement_queue_url(), [seen.to_message()])
+    try:
+        queue.send_all(settings.engagement_queue_url(), [seen.to_message()])
+    except Exception:
+        if kind not in FOR_PEOPLE:
+            raise
+        metrics.add_metric(name="TouchesLost", unit=MetricUnit.Count, value=1)
+        logger.exception("touch lost", send_id=link.send_id, kind=kind)
 
 
 def _sign(kind: Kind, headers: dict[str, str], address: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from functions.links import clicks
 from functions.links import handler as module
 from functions.links.handler import handler
 from shared import links
@@ -141,3 +142,14 @@ def test_a_click_leads_to_web_pages_only_and_to_the_signed_one_only(aws: Aws, co
     forged["pathParameters"] = {"token": links.mint(Link("click", SEND, "https://evil.example"), "another secret")}
     assert handler(forged, context)["statusCode"] == 404
     assert len(told(aws)) == 1
+
+
+def test_a_person_gets_on_also_while_the_queue_is_away(aws: Aws, context: Context, monkeypatch):
+    def away(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the queue is away")
+
+    monkeypatch.setattr(clicks.queue, "send_all", away)
+    for path, link, status in (("c", CLICK, 302), ("o", OPEN, 200), ("u", FOOTER, 200)):
+        assert handler(request(path, link), context)["statusCode"] == status
+    with pytest.raises(ConnectionError):  # nobody waits for what programs are told by
+        handler(request("d", DECOY), context)
