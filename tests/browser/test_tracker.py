@@ -576,11 +576,14 @@ def test_with_consent_what_happened_offline_outlives_the_page(stand, visitor, br
     address = stand.page("/")
     go(browser_page, address)
     allow(browser_page)
+    online = stand.answer
+    stand.answer = lambda _number: (503, {})  # what a page sends as it closes may get past the browser's "offline"
     visitor.set_offline(True)
     browser_page.evaluate("ripen('track', 'Offline')")
     leave(browser_page)
-    assert stand.posts == []
     visitor.set_offline(False)
+    stand.answer = online
+    stand.posts.clear()
     go(browser_page, address)
     leave(browser_page)
     stand.one("Offline")
