@@ -29,10 +29,9 @@ from shared.instants import instant_text
 from shared.lead import Lead
 from shared.rules.attribution import share
 from shared.rules.facts import refiled
-from shared.rules.model import BANDS, ScoringModel, scoring_model
+from shared.rules.model import BANDS, Line, ScoringModel, scoring_model
 from shared.rules.publishing import under_both
 from shared.rules.replay import replayed
-from shared.rules.scoring import Line
 from shared.rules.settling import Settlement
 
 CURRENT = "current"

@@ -1,12 +1,14 @@
 """
 What the rest of the code speaks about: what a lead did, the facts that follow, and the lead itself.
 
-Plain frozen values; no rule, no clock, no AWS.
+Plain frozen values; no rule, no clock, no AWS. What a lead holds by the dozen is a named tuple: it is made in a third of
+the time of a frozen dataclass and compared in a quarter, and a lead is read and written with every event.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from shared.instants import DAY, instant_text, parse_instant
 
@@ -76,7 +78,7 @@ class LeadEvent:
         for name in ("properties", "traits", "context"):
             if not isinstance(said.get(name, {}), Mapping):
                 raise TypeError(name)
-        if said.get("verdict", "human") not in get_args(Verdict):
+        if said.get("verdict", "human") not in STRICTNESS:
             raise ValueError("verdict")
         if not isinstance(said.get("verdict_reason", ""), str):
             raise TypeError("verdict_reason")
@@ -111,8 +113,7 @@ def queue_message(source: Source, received_at: int, events: list[LeadEvent]) -> 
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """
     The value of one profile field, and what decides which of two values stays.
 
@@ -126,8 +127,7 @@ class Register:
     proven: bool
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fact:
+class Fact(NamedTuple):
     """That an event matched a rule at an instant. Facts of a rule sort by (time, event)."""
 
     at: int
@@ -138,8 +138,7 @@ class Fact:
     """Received more than a day after it happened: it scores, and fires no trigger."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Adjustment:
+class Adjustment(NamedTuple):
     """
     Points a person gave or took by hand: milli-points, by whom and why in words.
 
@@ -154,8 +153,7 @@ class Adjustment:
     until: int = 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Judgement:
+class Judgement(NamedTuple):
     """
     Who was at work from `since` to `until`, both inclusive: a later verdict on events that were taken before it.
 
@@ -174,8 +172,7 @@ class Judgement:
     """Key of the anonymous id; empty where the browser sent none."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class View:
+class View(NamedTuple):
     """When a visitor viewed a page: as many as tell whether a person can have viewed them."""
 
     at: int
@@ -187,8 +184,7 @@ IDENTITIES_KEPT = 20
 """Identities a lead lists. Those of further devices lead to it all the same; their homes are items beside the lead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(NamedTuple):
     """
     One identity of a lead: its home, and the first and last event time that named it.
 
@@ -202,8 +198,7 @@ class Naming:
     shared: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """
     What we last decided, and what we last said, about a lead. History, not an input of any score.
 
@@ -222,7 +217,10 @@ class Settled:
     lapse_unsaid: bool = False
     """The lead stopped being MQL in silence: its next own event says so."""
     playbook: str = ""
-    triggers: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    triggers: Mapping[str, tuple[int, str]] = MappingProxyType({})
+
+
+NOTHING_SETTLED = Settled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +252,7 @@ class Lead:
     """Hash of the filing names in force when the facts were filed; another one means: rebuild from the timeline."""
     complete_since: int = 0
     """Instant before which the timeline could no longer say what a changed rule would have matched; 0 is never."""
-    settled: Settled = Settled()
+    settled: Settled = NOTHING_SETTLED
     due_at: int | None = None
     asked_at: int = 0
     """Newest receive time at which an unproven source asked for mail to this lead's address."""

@@ -105,7 +105,7 @@ NUMBERS = [
 ]
 SHAPES = [
     Bad("nesting of 100", f'"properties":{nested(100)}', blamed="properties" + ".a" * 19),
-    Bad("nesting of 3,000", f'"properties":{nested(3_000)}', blamed="body", whole=True),
+    Bad("nesting of 12,000", f'"properties":{nested(12_000)}', blamed="body", whole=True),
     Bad(
         "nesting of 10,000 in a list", f'"properties":{{"a":{"[" * 10_000 + "]" * 10_000}}}', blamed="body", whole=True
     ),
@@ -424,7 +424,7 @@ def test_what_another_producer_queues_hurts_nobody_else(world: World, subtests: 
 
 def check_foreign(world: World, foreign: Foreign) -> None:
     bad = json.dumps(queue_message("server", NOW, []) | {"events": [{**BASE, **foreign.change}]})
-    failed = world.deliver(bad.replace('"@nested"', nested(5_000)), GOOD)
+    failed = world.deliver(bad.replace('"@nested"', nested(12_000)), GOOD)
     assert world.neighbour_counts()
     if foreign.rules == FAILS:
         assert failed == ["0"]

@@ -167,6 +167,8 @@ def _entry(item: Mapping[str, Any], homes: frozenset[str]) -> dict[str, Any]:
 
 
 def _readable(value: Any, name: str = "") -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {key: _readable(each, key) for key, each in value.items()}
     if isinstance(value, set | frozenset):

@@ -293,8 +293,10 @@ def _writes(group: set[str], workspace: Workspace, touched: dict[str, Touched], 
         if isinstance(entry, Lead):
             mark = touched.get(home_id, Touched())
             earlier, settlement = _settled(entry, before, mark, model)
-            settled = replace(settlement.lead, asked_at=max(entry.asked_at, mark.asked_at))
-            bounds[home_id] = settlement.evaluation.bound
+            settled = settlement.lead
+            if mark.asked_at > entry.asked_at:
+                settled = replace(settled, asked_at=mark.asked_at)
+            bounds[home_id] = settlement.bound
             if settled != before:
                 settled = replace(settled, version=entry.version + 1)
                 changes += _changes(earlier, settled, "0#") if earlier is not None else []

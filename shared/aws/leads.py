@@ -7,7 +7,7 @@ Only the `score` function writes them; `erase` puts the marker of the erased in 
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -344,9 +344,9 @@ def _state(lead: Lead) -> dict[str, Any]:
     if lead.adjustments:
         state["adjustments"] = [_adjustment_list(each) for each in lead.adjustments]
     if lead.judgements:
-        state["judgements"] = [list(astuple(each)) for each in lead.judgements]
+        state["judgements"] = [list(each) for each in lead.judgements]
     if lead.views:
-        state["views"] = [list(astuple(each)) for each in lead.views]
+        state["views"] = [list(each) for each in lead.views]
     return state
 
 
@@ -368,17 +368,19 @@ def _naming_list(naming: Naming, lead: Lead) -> list[Any]:
 def _profile_groups(profile: Mapping[str, Register]) -> list[list[Any]]:
     """Return [event time, event, proven, {field: value}] of each event that gave fields: most fields come together."""
     groups: dict[tuple[int, str, bool], dict[str, Any]] = {}
-    for name, register in sorted(profile.items()):
-        groups.setdefault((register.at, register.key, register.proven), {})[name] = register.value
-    return [[at, key, int(proven), values] for (at, key, proven), values in sorted(groups.items())]
+    for name in sorted(profile):
+        value, at, key, proven = profile[name]
+        groups.setdefault((at, key, proven), {})[name] = value
+    return [[at, key, int(proven), groups[at, key, proven]] for at, key, proven in sorted(groups)]
 
 
-def _fact_list(fact: Fact) -> list[Any]:
+def _fact_list(fact: Fact) -> Sequence[Any]:
+    """What a fact is by default is not spelled out."""
     if fact.late:
-        return [fact.at, fact.event, fact.asset, fact.verdict, True]
+        return fact
     if fact.verdict != "human":
-        return [fact.at, fact.event, fact.asset, fact.verdict]
-    return [fact.at, fact.event, fact.asset] if fact.asset else [fact.at, fact.event]
+        return fact[:4]
+    return fact[:3] if fact.asset else fact[:2]
 
 
 def _adjustment_list(each: Adjustment) -> list[Any]:
@@ -420,8 +422,7 @@ def _read_settled(said: Sequence[Any]) -> Settled:
     )
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def read_entry(item: Mapping[str, Any]) -> Entry:
@@ -438,14 +439,14 @@ def read_entry(item: Mapping[str, Any]) -> Entry:
         version=item[table.VERSION],
         identities={text: Naming(place or home, *times) for text, (place, *times) in state["identities"].items()},
         profile={
-            name: Register(value, at, key, bool(proven))
+            name: Register(value, at, key, proven == 1)
             for at, key, proven, values in state["profile"]
             for name, value in values.items()
         },
-        facts={filing: tuple(Fact(*said) for said in facts) for filing, facts in state["facts"].items()},
-        adjustments=tuple(Adjustment(*said) for said in state.get("adjustments", ())),
-        judgements=tuple(Judgement(*said) for said in state.get("judgements", ())),
-        views=tuple(View(*said) for said in state.get("views", ())),
+        facts={filing: tuple([Fact(*said) for said in facts]) for filing, facts in state["facts"].items()},
+        adjustments=tuple([Adjustment(*said) for said in state.get("adjustments", ())]),
+        judgements=tuple([Judgement(*said) for said in state.get("judgements", ())]),
+        views=tuple([View(*said) for said in state.get("views", ())]),
         days=frozenset(state["days"]),
         first_seen=state["first_seen"],
         filed=state["filed"],

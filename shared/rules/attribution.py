@@ -34,7 +34,7 @@ class Name:
 
     @property
     def anonymous(self) -> bool:
-        return self.identity.startswith("anon#")
+        return self.identity[:5] == "anon#"
 
     @property
     def value(self) -> str:
@@ -65,15 +65,15 @@ class Workspace:
     """
     What is known of the homes touched by a batch, and what the batch made of them.
 
-    `stored` is what was read (None: nothing is there); `now` is what it becomes; `together` are the homes that must be
-    written in one transaction; `rebuild` are the leads whose share of a device's events changed; `told` is what
+    `stored` is what was read (None: nothing is there); `now` is what it becomes; `linked` is by home the homes that must be
+    written in one transaction with it; `rebuild` are the leads whose share of a device's events changed; `told` is what
     timelines say of leads whose devices turn out to be shared. `further` are homes that a lead does not list, for it has
     more than it lists; True where a lead that had such homes itself lived before it was merged.
     """
 
     stored: dict[str, Entry | None] = field(default_factory=dict)
     now: dict[str, Entry | None] = field(default_factory=dict)
-    together: list[set[str]] = field(default_factory=list)
+    linked: dict[str, set[str]] = field(default_factory=dict)
     rebuild: set[str] = field(default_factory=set)
     told: dict[str, Sequence[Addressed]] = field(default_factory=dict)
     further: dict[str, dict[str, bool]] = field(default_factory=dict)
@@ -129,14 +129,16 @@ class Workspace:
 
     def link(self, *homes: str) -> None:
         """Note that these homes change together."""
-        joined = set(homes)
-        apart = []
-        for group in self.together:
-            if group & joined:
-                joined |= group
-            else:
-                apart.append(group)
-        self.together = [*apart, joined]
+        joined = self.linked.setdefault(homes[0], {homes[0]})
+        for home in homes:
+            if home not in joined:
+                joined |= self.linked.get(home, {home})
+                self.linked.update(dict.fromkeys(joined, joined))
+
+    @property
+    def together(self) -> list[set[str]]:
+        """The groups of homes that change together."""
+        return list({id(group): group for group in self.linked.values()}.values())
 
 
 def wanted(addressed: Iterable[Addressed], workspace: Workspace) -> set[str]:
@@ -433,8 +435,8 @@ def _settled(stays: Settled, goes: Settled, model: ScoringModel) -> Settled:
     announced = max(stays.announced_qualification, goes.announced_qualification)
     if running and not told and announced == number:
         number += 1
-    return replace(
-        goes if stays.band is None else stays,
+    kept = goes if stays.band is None else stays
+    return kept._replace(
         at=max(stays.at, goes.at),
         qualified=bool(running),
         qualification=number,
@@ -538,7 +540,7 @@ def _sharing(lead: Lead, name: Name, version: int, *, is_moved: bool) -> Lead:
     naming = lead.identities.get(name.identity)
     if naming is None or (naming.shared and not is_moved):
         return lead
-    return replace(lead, identities={**lead.identities, name.identity: replace(naming, shared=version)})
+    return replace(lead, identities={**lead.identities, name.identity: naming._replace(shared=version)})
 
 
 def _naming(lead: Lead, names: Sequence[Name], event: LeadEvent, workspace: Workspace) -> Lead:

@@ -5,6 +5,7 @@ Floats gave different totals for the same facts on different machines, so a half
 table built with integer square roots: every Python on every processor gives the same milli-points.
 """
 
+from itertools import pairwise
 from math import isqrt
 
 _BITS = 62
@@ -34,6 +35,8 @@ def _halving_table() -> tuple[int, ...]:
 
 
 _TABLE = _halving_table()
+_STRETCHES = tuple((upper, upper - lower) for upper, lower in pairwise(_TABLE))
+"""Of each stretch of the curve where it begins and how far it falls."""
 
 
 def halved(milli_points: int, age: int, half_life: int) -> int:
@@ -52,10 +55,9 @@ def halved(milli_points: int, age: int, half_life: int) -> int:
     if halvings >= _BITS:
         return 0
     step, within = divmod(rest * _STEPS, half_life)
-    upper, lower = _TABLE[step], _TABLE[step + 1]
-    factor = upper - ((upper - lower) * within) // half_life
-    shift = _BITS + halvings
-    size = (abs(milli_points) * factor + (1 << (shift - 1))) >> shift
+    upper, fall = _STRETCHES[step]
+    twice = abs(milli_points) * (upper - fall * within // half_life) >> (_BITS - 1 + halvings)
+    size = (twice + 1) >> 1
     return size if milli_points >= 0 else -size
 
 

@@ -304,7 +304,7 @@ def _resumed(run: Enrollment, at: int) -> Enrollment:
 def _as_returned(lead: Lead) -> Lead:
     if lead.settled.stage in FOR_GOOD:
         return lead
-    return replace(lead, settled=replace(lead.settled, stage=RETURNED, qualified=False))
+    return replace(lead, settled=lead.settled._replace(stage=RETURNED, qualified=False))
 
 
 def _evaluation(lead: Lead, book: Book, at: int) -> Evaluation:

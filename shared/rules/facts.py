@@ -338,10 +338,11 @@ def _with_facts(
     late = event.history or event.received_at - event.occurred_at > LATE
     grown = dict(facts)
     for rule in rules:
-        fact = Fact(event.occurred_at, key, _asset(rule, tree), verdict, late)
         if event.name in rule.on and rule.matches(tree):
+            fact = Fact(event.occurred_at, key, _asset(rule, tree), verdict, late)
             grown[rule.filing] = selected(rule, (*grown.get(rule.filing, ()), fact))
         if rule.answer is not None and event.name in rule.answer[0] and rule.answered_by(tree):
+            fact = Fact(event.occurred_at, key, _asset(rule, tree), verdict, late)
             grown[rule.answers] = selected(answering(rule), (*grown.get(rule.answers, ()), fact))
     return grown
 

@@ -18,7 +18,7 @@ from shared.lead import Lead, Settled
 from shared.rules.decay import stepped
 from shared.rules.model import BANDS, EngagementRule, ScoringModel
 from shared.rules.qualification import names_band, rules_named, thresholds
-from shared.rules.scoring import Standing, standing_of, sums, total_of
+from shared.rules.scoring import Grounds, Standing, points_of, standing_of, sums, total_of
 
 HALVINGS_TO_NOTHING = 62
 """After so many half-lives a fact is worth 0 milli-points whatever its points."""
@@ -110,89 +110,95 @@ def next_change_at(
     Returns: Also a second before the change, when telling it exactly would take too long: look again then.
     """
     watch = raw_watch(model) if watch is None else watch
-    edges = _boundaries(lead, model, now)
     standing = standing_of(lead, model, now) if standing is None else standing
-    if not edges or (until is not None and until <= now) or _nothing_can_change(lead, model, standing, now, watch):
+    if (until is not None and until <= now) or _nothing_can_change(lead, standing, now, watch):
         return None
-    if until is not None:
+    grounds = standing.grounds
+    edges = _boundaries(lead, model, grounds, now)
+    if edges and until is not None:
         edges = [*(edge for edge in edges if edge < until), until]
-    before = _signature(standing, model, now, watch)
+    at_start = sums(standing, model, now)
+    before = _signature(standing, at_start, watch)
     for start, end in pairwise([now, *edges]):
         if start != now:
-            standing = standing_of(lead, model, start, standing.fitting)
-            if _signature(standing, model, start, watch) != before:
+            standing = standing_of(lead, model, start, grounds)
+            at_start = sums(standing, model, start)
+            if _signature(standing, at_start, watch) != before:
                 return start
-        found = _first_crossing(standing, model, start, end - 1, watch)
+        found = _first_crossing(standing, model, (start, at_start), end - 1, watch)
         if found is not None:
             return found
-    if until is None:
+    if until is None and edges:
         last = edges[-1]
-        return (
-            last if _signature(standing_of(lead, model, last, standing.fitting), model, last, watch) != before else None
-        )
+        standing = standing_of(lead, model, last, grounds)
+        return last if _signature(standing, sums(standing, model, last), watch) != before else None
     return None
 
 
-def _nothing_can_change(lead: Lead, model: ScoringModel, standing: Standing, now: int, watch: Watch) -> bool:
+Sums = tuple[int, int]
+"""Gains and losses in milli-points, as `sums` returns them."""
+
+
+def _nothing_can_change(lead: Lead, standing: Standing, now: int, watch: Watch) -> bool:
     """Tell cheaply that no threshold lies between nothing and the most the total can be, and no rule can lapse."""
     watched = watch.rules | watch.causes
-    for rule in model.engagement:
-        facts = lead.facts.get(rule.filing)
-        if facts and rule.rule in watched and (rule.expires is not None or rule.within > 0 or facts[-1].at > now):
+    for rule, facts in standing.grounds.held:
+        if rule.rule in watched and (rule.expires is not None or rule.within > 0 or facts[-1].at > now):
             return False
-    return _sides(0, watch) == _sides(_most(lead, model, standing, now), watch)
+    return _sides(0, watch) == _sides(_most(lead, standing, now), watch)
 
 
-def _most(lead: Lead, model: ScoringModel, standing: Standing, now: int) -> int:
+def _most(lead: Lead, standing: Standing, now: int) -> int:
     """Return a cheap upper bound of the total at any later second: every positive fact new, no cap of a group."""
-    most = sum(rule.points for rule in standing.fitting.fit)
+    most = points_of([rule.line for rule in standing.grounds.fit])
     most += sum(each.points for each in lead.adjustments if each.points > 0 and not 0 < each.until <= now)
-    for rule in model.engagement:
-        if rule.points > 0 and rule.filing in lead.facts:
-            most += rule.points * len(lead.facts[rule.filing])
+    for rule, facts in standing.grounds.held:
+        if rule.points > 0:
+            most += rule.points * len(facts)
     return max(0, most)
 
 
 def _signature(
-    standing: Standing, model: ScoringModel, at: int, watch: Watch
+    standing: Standing, at_start: Sums, watch: Watch
 ) -> tuple[int, frozenset[str], tuple[tuple[str, str], ...]]:
     causes = tuple((rule.rule, facts[-1].event) for rule, facts in standing.counting if rule.rule in watch.causes)
-    return _sides(total_of(standing, *sums(standing, model, at)), watch), standing.rules & watch.rules, causes
+    return _sides(total_of(standing, *at_start), watch), standing.rules & watch.rules, causes
 
 
-def _boundaries(lead: Lead, model: ScoringModel, now: int) -> list[int]:
+def _boundaries(lead: Lead, model: ScoringModel, grounds: Grounds, now: int) -> list[int]:
     """Return every later second at which what counts may change, and one at which all has decayed."""
     edges: set[int] = set()
     decayed = 0
-    for rule in model.engagement:
-        facts = lead.facts.get(rule.filing, ())
-        for fact in facts:
-            if fact.at > now:
-                edges.add(fact.at)
-            if rule.within:
-                edges.add(fact.at + rule.within)
-            if rule.expires is not None:
-                edges.add(fact.at + rule.expires)
-        if facts:
-            decayed = max(decayed, facts[-1].at + _lasts(rule))
+    for rule, facts in grounds.held:
+        last = facts[-1].at
+        if last > now:
+            edges.update([fact.at for fact in facts])
+        if rule.within:
+            edges.update([fact.at + rule.within for fact in facts])
+        if rule.expires is not None:
+            edges.update([fact.at + rule.expires for fact in facts])
+        decayed = max(decayed, last + _lasts(rule))
         if rule.answer is not None:
-            edges |= {fact.at for fact in lead.facts.get(rule.answers, ())}
+            edges.update([fact.at for fact in lead.facts.get(rule.answers, ())])
     for adjustment in lead.adjustments:
         edges |= {adjustment.at, adjustment.until}
     edges |= set(_quiet_boundaries(lead.days, model, now))
     edges.add(decayed)
-    return sorted(edge for edge in edges if edge > now)
+    return sorted([edge for edge in edges if edge > now])
 
 
 def _quiet_boundaries(days: frozenset[int], model: ScoringModel, now: int) -> Iterable[int]:
     """Yield when a day begins that is known already, and the inactivity steps after the last day begun before it."""
+    if not days:
+        return
     today = utc_day(now)
-    last = max((day for day in days if day <= today), default=None)
-    for day in days:
-        if day > today or day == last:
-            yield day * DAY
-            for quiet, _ in model.inactivity:
-                yield (day + quiet) * DAY
+    begun = max(days)
+    if begun > today:
+        begun = max([day for day in days if day <= today], default=today)
+    for day in (day for day in days if day >= begun):
+        yield day * DAY
+        for quiet, _ in model.inactivity:
+            yield (day + quiet) * DAY
 
 
 def _lasts(rule: EngagementRule) -> int:
@@ -204,6 +210,7 @@ def _lasts(rule: EngagementRule) -> int:
     return 0
 
 
+@lru_cache(maxsize=256)
 def _steps_to_nothing(points: int, percent: int) -> int:
     """Return after how many periods nothing is left of the points."""
     steps = 1
@@ -212,13 +219,15 @@ def _steps_to_nothing(points: int, percent: int) -> int:
     return steps
 
 
-def _first_crossing(standing: Standing, model: ScoringModel, start: int, end: int, watch: Watch) -> int | None:
-    """Return the first second in (start, end] whose total is on another side of a threshold than at `start`."""
+def _first_crossing(
+    standing: Standing, model: ScoringModel, start: tuple[int, Sums], end: int, watch: Watch
+) -> int | None:
+    """Return the first second after `start`, which comes with its sums, up to `end` whose total is on another side of a threshold."""
     if standing.zeroed is not None:
         return None
-    at_start, at_end = sums(standing, model, start), sums(standing, model, end)
+    at_start, at_end = start[1], sums(standing, model, end)
     sides = _sides(total_of(standing, *at_start), watch)
-    pending = [(start, at_start, end, at_end)]
+    pending = [(start[0], at_start, end, at_end)]
     looks = 0
     while pending:
         looks += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.lead import Verdict
 from shared.rules.patterns import Test, compiled
@@ -20,6 +20,17 @@ STAGES = ("lead", "mql", "sql", "recycled", "customer", "lost", "disqualified")
 
 DERIVED = frozenset({"seniority", "department", "mail_domain", "mailbox", "lists"})
 """What `profile.profile_values` can derive."""
+
+
+class Line(NamedTuple):
+    """One line of the explanation: milli-points, from how many facts, and what they were worth when new."""
+
+    rule: str
+    label: str
+    kind: str
+    points: int
+    facts: int = 0
+    decayed_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +109,18 @@ class KnownList:
 
 @dataclass(frozen=True, slots=True)
 class FitRule:
-    """One fit rule: milli-points for a profile that matches. Fit never decays."""
+    """One fit rule: milli-points for a profile that matches. Fit never decays, so its line is always the same."""
 
     rule: str
     label: str
     where: Mapping[str, Any]
     points: int
     matches: Test = field(init=False, repr=False, compare=False)
+    line: Line = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", compiled(self.where))
+        object.__setattr__(self, "line", Line(self.rule, self.label, "fit", self.points))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +179,7 @@ class ScoringModel:
     """Reject reasons after which a lead never qualifies again."""
     exclusions: tuple[Exclusion, ...] = ()
     lists: tuple[KnownList, ...] = ()
+    """In the order of their names."""
     touches: bool = False
     """Whether the registers `first_touch` and `last_touch` (source, medium, campaign) are kept."""
     triggers: frozenset[str] = frozenset()
@@ -239,7 +253,7 @@ def scoring_model(document: Mapping[str, Any]) -> ScoringModel:
             for each in scoring["exclusions"]
         ),
         lists=tuple(
-            KnownList(name, said["field"], frozenset(said["values"])) for name, said in scoring["lists"].items()
+            KnownList(name, said["field"], frozenset(said["values"])) for name, said in sorted(scoring["lists"].items())
         ),
         touches=scoring["touches"],
         triggers=frozenset(scoring["triggers"]),

@@ -50,6 +50,8 @@ Test = Callable[[Any], bool]
 def compiled(pattern: Mapping[str, Any]) -> Test:
     """Return a function that tells whether an event, a tree of JSON values, matches the (checked) pattern."""
     fields = tuple((name, _field(wanted)) for name, wanted in pattern.items() if name != "$or")
+    if len(pattern) == len(fields) == 1:
+        return _only(*fields[0])
     branches = tuple(compiled(branch) for branch in pattern.get("$or", ()))
 
     def matches_all(event: Any) -> bool:
@@ -59,6 +61,15 @@ def compiled(pattern: Mapping[str, Any]) -> Test:
         return not branches or any(branch(event) for branch in branches)
 
     return matches_all
+
+
+def _only(name: str, field: Test) -> Test:
+    """Return the test of a pattern that looks at one field, as most do."""
+
+    def matches_one(event: Any) -> bool:
+        return field(event.get(name, _MISSING))
+
+    return matches_one
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
@@ -75,6 +86,11 @@ def _field(wanted: Any) -> Test:
         _condition(each) for each in wanted if not isinstance(each, str) and not _is_about_existence(each)
     )
 
+    def is_one_of(value: Any) -> bool:
+        if isinstance(value, str):
+            return value in texts
+        return isinstance(value, list) and any(isinstance(each, str) and each in texts for each in _flat(value))
+
     def matches_any(value: Any) -> bool:
         values = tuple(_flat(value)) if isinstance(value, list) else () if value is _MISSING else (value,)
         if exists and any(not isinstance(each, dict) for each in values) in exists:
@@ -87,7 +103,7 @@ def _field(wanted: Any) -> Test:
                     return True
         return False
 
-    return matches_any
+    return matches_any if exists or conditions else is_one_of
 
 
 def _inside(wanted: Mapping[str, Any]) -> Test:

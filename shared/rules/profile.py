@@ -44,7 +44,10 @@ def _put(values: dict[str, Any], name: str, value: str | None) -> None:
 
 
 def _lists(values: Mapping[str, Any], model: ScoringModel) -> Iterator[str]:
-    for known in sorted(model.lists, key=lambda each: each.name):
+    for known in model.lists:
         value = values.get(known.field)
-        if any(str(each).lower() in known.values for each in (value if isinstance(value, list) else (value,))):
+        if isinstance(value, list):
+            if any(str(each).lower() in known.values for each in value):
+                yield known.name
+        elif str(value).lower() in known.values:
             yield known.name

@@ -13,17 +13,26 @@ from shared.rules.model import ScoringModel
 
 def band_of(total: int, model: ScoringModel) -> str:
     """Return the band of a total in milli-points, without hysteresis."""
-    return next((band for band, entering in model.bands if total >= entering), model.bands[-1][0])
+    for band, entering in model.bands:
+        if total >= entering:
+            return band
+    return model.bands[-1][0]
 
 
 def grade_of(fit: int, model: ScoringModel) -> str:
     """Return the fit grade, A best."""
-    return next((grade for grade, least in model.grades if fit >= least), "D")
+    for grade, least in model.grades:
+        if fit >= least:
+            return grade
+    return "D"
 
 
 def level_of(engagement: int, model: ScoringModel) -> int:
     """Return the engagement level, 1 best to 4."""
-    return next((level for level, least in model.levels if engagement >= least), 4)
+    for level, least in model.levels:
+        if engagement >= least:
+            return level
+    return 4
 
 
 def holds(

@@ -9,8 +9,8 @@ from typing import Any
 from shared.instants import instant_text
 from shared.lead import Lead
 from shared.rules.horizon import next_change_at
-from shared.rules.model import ScoringModel
-from shared.rules.scoring import Evaluation, Line, evaluate
+from shared.rules.model import Line, ScoringModel
+from shared.rules.scoring import Evaluation, evaluate
 
 
 def score_view(evaluation: Evaluation) -> dict[str, Any]:

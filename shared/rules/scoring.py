@@ -7,42 +7,30 @@ and what people adjusted, then the floor of 0, a line as well. Fit never decays.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.instants import utc_day
 from shared.lead import Adjustment, Fact, Lead
 from shared.rules.decay import halved, stepped
 from shared.rules.facts import answering, came_back, newest
-from shared.rules.model import EngagementRule, Exclusion, FitRule, ScoringModel
+from shared.rules.model import EngagementRule, Exclusion, FitRule, Line, ScoringModel
 from shared.rules.profile import profile_values
 from shared.rules.qualification import band_of, grade_of, level_of
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the explanation: milli-points, from how many facts, and what they were worth when new."""
-
-    rule: str
-    label: str
-    kind: str
-    points: int
-    facts: int = 0
-    decayed_from: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """What the profile alone decides, whatever the instant."""
+class Grounds(NamedTuple):
+    """What a score rests on, whatever the instant: what the profile matches, and what is known of each engagement rule."""
 
     fit: tuple[FitRule, ...]
     excluded: tuple[Exclusion, ...]
+    held: tuple[tuple[EngagementRule, tuple[Fact, ...]], ...]
+    """The rules the lead has facts of, in the order of the playbook."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What counts at an instant, before it is worth anything: constant until a fact comes, lapses or is joined."""
 
-    fitting: Fitting
+    grounds: Grounds
     counting: tuple[tuple[EngagementRule, Sequence[Fact]], ...]
     quiet: tuple[int, int] | None
     """The inactivity step reached: days, milli-points."""
@@ -53,13 +41,11 @@ class Standing:
     blocked: Exclusion | None
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """
     A lead at an instant. Scores are milli-points and `total` is the sum of the lines.
 
-    `bound` is what the total cannot exceed at any later instant without a new event. `excluded` says in words why the
-    score is 0, `blocked` why the lead cannot qualify whatever its score.
+    `excluded` says in words why the score is 0, `blocked` why the lead cannot qualify whatever its score.
     """
 
     total: int
@@ -71,7 +57,6 @@ class Evaluation:
     band: str
     lines: tuple[Line, ...]
     rules: frozenset[str]
-    bound: int
     excluded: str | None = None
     blocked: str | None = None
 
@@ -87,18 +72,18 @@ def evaluate(lead: Lead, model: ScoringModel, now: int, standing: Standing | Non
         standing: What counts at `now`, for whoever knows it already.
     """
     standing = standing_of(lead, model, now) if standing is None else standing
-    lines = [Line(rule.rule, rule.label, "fit", rule.points) for rule in standing.fitting.fit]
-    fit = sum(line.points for line in lines)
-    lines += _engagement_lines(standing, model, now)
+    lines = [rule.line for rule in standing.grounds.fit]
+    fit = points_of(lines)
+    done = _engagement_lines(standing, model, now)
     if standing.quiet is not None:
         days, points = standing.quiet
-        lines.append(Line("inactivity", f"No activity for {days} days", "inactivity", points))
-    engagement = sum(line.points for line in lines) - fit
-    lines += [
-        Line("adjustment", f"Adjusted by {each.by}: {each.reason}", "adjustment", each.points)
-        for each in standing.adjustments
-    ]
-    total = sum(line.points for line in lines)
+        done.append(Line("inactivity", f"No activity for {days} days", "inactivity", points))
+    engagement = points_of(done)
+    lines += done
+    total = fit + engagement
+    for each in standing.adjustments:
+        lines.append(Line("adjustment", f"Adjusted by {each.by}: {each.reason}", "adjustment", each.points))
+        total += each.points
     if standing.zeroed is not None and total:
         lines.append(Line(standing.zeroed.rule, f"Excluded: {standing.zeroed.label}", "exclusion", -total))
         total = 0
@@ -107,19 +92,26 @@ def evaluate(lead: Lead, model: ScoringModel, now: int, standing: Standing | Non
         total = 0
     grade, level = grade_of(fit, model), level_of(engagement, model)
     return Evaluation(
-        total=total,
-        fit=fit,
-        engagement=engagement,
-        grade=grade,
-        level=level,
-        quadrant=_quadrant(grade, level, model),
-        band=band_of(total, model),
-        lines=tuple(lines),
-        rules=standing.rules,
-        bound=_bound(lead, standing, model, fit, now),
-        excluded=None if standing.zeroed is None else standing.zeroed.label,
-        blocked=None if standing.blocked is None else standing.blocked.label,
+        total,
+        fit,
+        engagement,
+        grade,
+        level,
+        _quadrant(grade, level, model),
+        band_of(total, model),
+        tuple(lines),
+        standing.rules,
+        None if standing.zeroed is None else standing.zeroed.label,
+        None if standing.blocked is None else standing.blocked.label,
     )
+
+
+def points_of(lines: Sequence[Line]) -> int:
+    """Return what the lines add up to, in milli-points."""
+    points = 0
+    for line in lines:
+        points += line.points
+    return points
 
 
 def _quadrant(grade: str, level: int, model: ScoringModel) -> str:
@@ -127,33 +119,45 @@ def _quadrant(grade: str, level: int, model: ScoringModel) -> str:
     return f"{fit}_fit_{'high' if level in model.high_levels else 'low'}_engagement"
 
 
-def fitting_of(lead: Lead, model: ScoringModel) -> Fitting:
-    """Return the fit rules and the exclusions that the profile matches."""
+def fitting(lead: Lead, model: ScoringModel) -> tuple[FitRule, ...]:
+    """Return the fit rules that the profile matches."""
     values = profile_values(lead, model)
-    return Fitting(
-        fit=tuple(rule for rule in model.fit if rule.matches(values)),
-        excluded=tuple(each for each in model.exclusions if each.by_rule is None and each.matches(values)),
+    return tuple(rule for rule in model.fit if rule.matches(values))
+
+
+def grounds_of(lead: Lead, model: ScoringModel) -> Grounds:
+    """Return what the lead's score rests on."""
+    values, facts = profile_values(lead, model), lead.facts
+    return Grounds(
+        tuple([rule for rule in model.fit if rule.matches(values)]),
+        tuple([each for each in model.exclusions if each.by_rule is None and each.matches(values)]),
+        tuple([(rule, held) for rule in model.engagement if (held := facts.get(rule.filing))]),
     )
 
 
-def standing_of(lead: Lead, model: ScoringModel, now: int, fitting: Fitting | None = None) -> Standing:
+def standing_of(lead: Lead, model: ScoringModel, now: int, grounds: Grounds | None = None) -> Standing:
     """Return what counts at `now`; whoever wants points asks `evaluate` or `sums`."""
-    fitting = fitting_of(lead, model) if fitting is None else fitting
-    counting = tuple(
-        (rule, counted)
-        for rule in model.engagement
-        if rule.filing in lead.facts and (counted := counting_facts(rule, lead, model, now))
-    )
-    rules = frozenset([*(rule.rule for rule in fitting.fit), *(rule.rule for rule, _ in counting)])
-    holding = [each for each in model.exclusions if each in fitting.excluded or each.by_rule in rules]
+    grounds = grounds_of(lead, model) if grounds is None else grounds
+    counting = []
+    for rule, _ in grounds.held:
+        if counted := counting_facts(rule, lead, model, now):
+            counting.append((rule, counted))
+    rules = frozenset([rule.rule for rule in grounds.fit] + [rule.rule for rule, _ in counting])
+    zeroed = blocked = None
+    for each in model.exclusions:
+        if each in grounds.excluded or each.by_rule in rules:
+            if each.effect == "zero":
+                zeroed = zeroed or each
+            else:
+                blocked = blocked or each
     return Standing(
-        fitting=fitting,
-        counting=counting,
-        quiet=_quiet(lead, model, now),
-        adjustments=tuple(each for each in lead.adjustments if each.at <= now and not 0 < each.until <= now),
-        rules=rules,
-        zeroed=next((each for each in holding if each.effect == "zero"), None),
-        blocked=next((each for each in holding if each.effect == "block"), None),
+        grounds,
+        tuple(counting),
+        _quiet(lead, model, now),
+        tuple([each for each in lead.adjustments if each.at <= now and not 0 < each.until <= now]),
+        rules,
+        zeroed,
+        blocked,
     )
 
 
@@ -163,7 +167,7 @@ def sums(standing: Standing, model: ScoringModel, now: int) -> tuple[int, int]:
 
     While the standing is constant gains only fall, and losses only rise towards 0.
     """
-    gains = sum(rule.points for rule in standing.fitting.fit)
+    gains = points_of([rule.line for rule in standing.grounds.fit])
     losses = 0 if standing.quiet is None else standing.quiet[1]
     for adjustment in standing.adjustments:
         gains += adjustment.points
@@ -176,7 +180,9 @@ def sums(standing: Standing, model: ScoringModel, now: int) -> tuple[int, int]:
             gains += points
         else:
             by_group[rule.group] = by_group.get(rule.group, 0) + points
-    return gains + sum(min(points, model.groups[name][1]) for name, points in by_group.items()), losses
+    for name, points in by_group.items():
+        gains += min(points, model.groups[name][1])
+    return gains, losses
 
 
 def total_of(standing: Standing, gains: int, losses: int) -> int:
@@ -210,8 +216,10 @@ def worth(rule: EngagementRule, facts: Sequence[Fact], now: int) -> tuple[int, i
     """Return what the counting facts are worth in milli-points: as they are, under the day's cap, under the rule's."""
     if rule.counts == "count":
         facts = facts[-1:]
-    values = [value_of(rule, fact, now) for fact in facts]
+    values = values_of(rule, facts, now)
     points = in_a_day = sum(values)
+    if rule.cap is None and rule.day_cap is None:
+        return points, points, points
     sign = 1 if rule.points > 0 else -1
     if rule.day_cap is not None:
         by_day: dict[int, int] = {}
@@ -230,11 +238,17 @@ def counting_facts(rule: EngagementRule, lead: Lead, model: ScoringModel, now: i
     Of copies on two days the latest counts. `count` returns the facts in its window once there are enough of them,
     `missing` those whose time for an answer has run out without one.
     """
-    held = lead.facts.get(rule.filing, ())
+    held = lead.facts.get(rule.filing)
+    if not held:
+        return ()
     since = 0 if rule.expires is None else now - rule.expires + 1
-    happened: Sequence[Fact] = [fact for fact in held if since <= fact.at <= now]
-    if any(fact.verdict != "human" for fact in held):
-        happened = _believed(rule, happened, held, model)
+    happened: Sequence[Fact] = held
+    if held[0].at < since or held[-1].at > now:
+        happened = [fact for fact in held if since <= fact.at <= now]
+    for fact in held:
+        if fact.verdict != "human":
+            happened = _believed(rule, happened, held, model)
+            break
     if rule.counts not in ("once", "every"):
         latest = {fact.event: fact for fact in happened}
         happened = happened if len(latest) == len(happened) else sorted(latest.values())
@@ -275,36 +289,40 @@ def _unanswered(rule: EngagementRule, lead: Lead, model: ScoringModel, asked: Se
     ]
 
 
-def value_of(rule: EngagementRule, fact: Fact, now: int) -> int:
-    """Return the milli-points the fact is worth at `now`, rounded once."""
+def values_of(rule: EngagementRule, facts: Sequence[Fact], now: int) -> list[int]:
+    """Return the milli-points each of the facts is worth at `now`, rounded once."""
+    points = rule.points
     if rule.half_life is not None:
-        return halved(rule.points, now - fact.at, rule.half_life)
+        return [halved(points, now - fact.at, rule.half_life) for fact in facts]
     if rule.period is not None:
-        return stepped(rule.points, now - fact.at, rule.percent, rule.period)
-    return rule.points
+        return [stepped(points, now - fact.at, rule.percent, rule.period) for fact in facts]
+    return [points] * len(facts)
 
 
 def _quiet(lead: Lead, model: ScoringModel, now: int) -> tuple[int, int] | None:
-    if not model.inactivity:
+    if not model.inactivity or not lead.days:
         return None
     today = utc_day(now)
-    last = max((day for day in lead.days if day <= today), default=None)
-    if last is None:
-        return None
-    return next((step for step in reversed(model.inactivity) if today - last >= step[0]), None)
+    last = max(lead.days)
+    if last > today:
+        last = max([day for day in lead.days if day <= today], default=today)
+    for step in reversed(model.inactivity):
+        if today - last >= step[0]:
+            return step
+    return None
 
 
-def _bound(lead: Lead, standing: Standing, model: ScoringModel, fit: int, now: int) -> int:
-    """Return the most the total can be from now on with no new event: every gain undecayed, no penalty."""
+def bound_of(lead: Lead, standing: Standing, model: ScoringModel, now: int) -> int:
+    """Return what the total cannot exceed from now on without a new event: every gain undecayed, no penalty; milli-points."""
     if standing.zeroed is not None and standing.zeroed.by_rule is None:
         return 0
-    ceiling = fit + sum(each.points for each in lead.adjustments if each.points > 0 and not 0 < each.until <= now)
+    ceiling = points_of([rule.line for rule in standing.grounds.fit])
+    ceiling += sum(each.points for each in lead.adjustments if each.points > 0 and not 0 < each.until <= now)
     by_group: dict[str, int] = {}
-    for rule in model.engagement:
-        if rule.points <= 0 or rule.filing not in lead.facts:
+    for rule, facts in standing.grounds.held:
+        if rule.points <= 0:
             continue
-        facts = lead.facts[rule.filing]
-        points = rule.points * (min(1, len(facts)) if rule.counts == "count" or rule.silence else len(facts))
+        points = rule.points * (1 if rule.counts == "count" or rule.silence else len(facts))
         points = points if rule.cap is None else min(points, rule.cap)
         if rule.group is None:
             ceiling += points

@@ -7,14 +7,14 @@ is settled in silence; the lead's next own event that leaves it there announces 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.instants import DAY, instant_text
 from shared.lead import Lead, LeadEvent, Register, Settled
-from shared.rules.horizon import next_change_at, settling_watch
+from shared.rules.horizon import Watch, next_change_at, settling_watch
 from shared.rules.model import BANDS, ScoringModel
 from shared.rules.qualification import holds, points_text, why
-from shared.rules.scoring import Evaluation, Standing, evaluate, standing_of
+from shared.rules.scoring import Evaluation, Standing, bound_of, evaluate, standing_of
 from shared.rules.triggers import Cause, fired
 
 FRESH = DAY
@@ -43,12 +43,12 @@ class Announcement:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The lead as settled, what changed, and the evaluation it rests on."""
+class Settlement(NamedTuple):
+    """The lead as settled, the evaluation it rests on, the most its total can be without a new event, and what changed."""
 
     lead: Lead
     evaluation: Evaluation
+    bound: int
     announcements: tuple[Announcement, ...]
 
 
@@ -91,15 +91,14 @@ def settle(
     closing = outcome_of(lead)
     outcome = None if closing is None else closing.value["outcome"]
     qualified = _qualifies(lead, evaluation, model, now, outcome)
-    causes = fired(lead, model, evaluation, now)
-    after = replace(
-        before,
+    causes = fired(lead, model, standing, now)
+    after = before._replace(
         band=settled_band(before.band, evaluation.total, model),
         stage=_stage(before, outcome, qualified=qualified),
         qualified=qualified,
         qualification=before.qualification + (qualified and not before.qualified and not before.lapse_unsaid),
         playbook=model.bundle,
-        triggers={**before.triggers, **{each.rule: each.key for each in causes}},
+        triggers={**before.triggers, **{each.rule: each.key for each in causes}} if causes else before.triggers,
     )
     telling = _Telling(
         before=before,
@@ -112,15 +111,15 @@ def settle(
     )
     settled = _told(telling)
     if settled != before:
-        settled = replace(settled, at=now)
-    moved = replace(lead, settled=settled)
-    due_at = _due_at(moved, model, now, outcome, standing, held=None if swept else lead.due_at)
-    moved = replace(moved, due_at=due_at)
-    return Settlement(moved, evaluation, tuple(_announcements(telling, causes)))
+        settled = settled._replace(at=now)
+    watch = settling_watch(model, settled, outcome)
+    due_at = _due_at(lead, model, now, watch, standing, held=None if swept else lead.due_at)
+    moved = replace(lead, settled=settled, due_at=due_at)
+    bound = bound_of(lead, standing, model, now)
+    return Settlement(moved, evaluation, bound, tuple(_announcements(telling, causes)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Aloud:
+class _Aloud(NamedTuple):
     """What may be told: a band, a stage, that MQL lapsed, that it had lapsed in silence before, causes of triggers."""
 
     band: bool
@@ -143,8 +142,7 @@ def _aloud(before: Settled, *, fresh: bool, own: bool, silent: bool, news: froze
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Telling:
+class _Telling(NamedTuple):
     """What was settled before and after, and how loudly the difference may be told."""
 
     before: Settled
@@ -166,8 +164,7 @@ def _told(telling: _Telling) -> Settled:
     after = telling.after
     told = telling.before.announced_qualification == telling.before.qualification
     unsaid = after.lapse_unsaid or (telling.lapses and told and not telling.aloud.lapse)
-    return replace(
-        after,
+    return after._replace(
         announced_band=after.band if telling.aloud.band else after.announced_band,
         announced_qualification=(
             after.qualification if telling.aloud.stage and after.qualified else after.announced_qualification
@@ -326,19 +323,18 @@ def _reason(evaluation: Evaluation) -> str:
 
 
 def _due_at(
-    lead: Lead, model: ScoringModel, now: int, outcome: str | None, standing: Standing, *, held: int | None
+    lead: Lead, model: ScoringModel, now: int, watch: Watch, standing: Standing, *, held: int | None
 ) -> int | None:
     """
-    Return the due instant to store: when the lead, settled as it is now, would next settle otherwise.
+    Return the due instant to store: when what is watched, or the end of a cool-down, would settle the lead otherwise.
 
     A changed index key costs two more write units, so an instant held is rewritten only when the new one is earlier, or
     the one held has passed; an entry that pops too early is settled, a no-op, and armed again.
     """
     held = held if held is not None and held > now else None
-    found = next_change_at(
-        lead, model, now, settling_watch(model, lead.settled, outcome), until=held, standing=standing
-    )
+    found = next_change_at(lead, model, now, watch, until=held, standing=standing)
     instants = [instant for instant in (found, held) if instant is not None and instant < LATEST]
-    if outcome == "rejected" and _returns_at(lead, model) > now:
+    closing = outcome_of(lead)
+    if closing is not None and closing.value["outcome"] == "rejected" and _returns_at(lead, model) > now:
         instants.append(_returns_at(lead, model))
     return min(instants, default=None)

@@ -17,7 +17,7 @@ from shared.rules.model import DERIVED, ScoringModel
 from shared.rules.patterns import compiled
 from shared.rules.profile import profile_values
 from shared.rules.qualification import grade_of
-from shared.rules.scoring import fitting_of
+from shared.rules.scoring import fitting
 
 NOT_NURTURED = frozenset({"sql", "customer", "disqualified"})
 """Stages in which sales has the lead, it bought, or it never will: no track begins, whatever the band."""
@@ -197,7 +197,7 @@ def values_of(lead: Lead, model: ScoringModel, asked: frozenset[str]) -> dict[st
         derived |= DERIVED & {known.field for known in model.lists}
     values = {**profile_values(lead, model, derived), "band": lead.settled.band, "stage": lead.settled.stage}
     if "grade" in asked:
-        values["grade"] = grade_of(sum(rule.points for rule in fitting_of(lead, model).fit), model)
+        values["grade"] = grade_of(sum(rule.points for rule in fitting(lead, model)), model)
     return values
 
 

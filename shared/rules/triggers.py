@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.instants import DAY
 from shared.lead import Fact, Lead
 from shared.rules.model import EngagementRule, ScoringModel
-from shared.rules.scoring import Evaluation, counting_facts
+from shared.rules.scoring import Standing
 
 STALE = DAY
 """A cause whose newest fact is older than this tells nobody anything: an exclusion lapsed, or a playbook asks anew."""
@@ -32,16 +32,15 @@ class Cause:
     late: bool
 
 
-def fired(lead: Lead, model: ScoringModel, evaluation: Evaluation, now: int) -> tuple[Cause, ...]:
-    """Return the new causes at `now`. Whoever is excluded or blocked fires none."""
-    if evaluation.excluded is not None or evaluation.blocked is not None:
+def fired(lead: Lead, model: ScoringModel, standing: Standing, now: int) -> tuple[Cause, ...]:
+    """Return the new causes at `now`, when that is standing. Whoever is excluded or blocked fires none."""
+    if standing.zeroed is not None or standing.blocked is not None:
         return ()
     causes = []
-    for rule in model.engagement:
-        if rule.rule not in model.triggers or rule.rule not in evaluation.rules:
+    for rule, counting in standing.counting:
+        if rule.rule not in model.triggers:
             continue
-        facts = _after(rule, counting_facts(rule, lead, model, now), lead.settled.triggers.get(rule.rule))
-        if facts:
+        if facts := _after(rule, counting, lead.settled.triggers.get(rule.rule)):
             since = facts[-1].at + (rule.within if rule.counts == "missing" else 0)
             late = since < now - STALE or all(fact.late for fact in facts)
             events = frozenset(fact.event for fact in facts)

@@ -28,7 +28,7 @@ def typical(bundle_path):
     world.apply([lead_event(call) for call in calls_of([number])])
     lead = world.lead("user", sarah.user_id)
     lead = settle(lead, model, NOW, fresh=True, own=True).lead
-    return replace(lead, settled=replace(lead.settled, playbook=model.bundle))
+    return replace(lead, settled=lead.settled._replace(playbook=model.bundle))
 
 
 def read_back(lead):

@@ -6,11 +6,14 @@ import pytest
 
 from functions.score.handler import handler
 from shared.aws import playbooks
+from shared.rules.scoring import evaluate
+from tests.audience_events import NOW
 from tests.benchmarks import cost, reference
 from tests.benchmarks.cost import BATCHES, COMPARABLE, KINDS, TOGETHER, Kind, spent
 from tests.benchmarks.counting import counted
 from tests.benchmarks.emulated import emulated
 from tests.benchmarks.population import MESSAGES, Traffic, life
+from tests.benchmarks.rules import eight_rules, lead_with_all
 from tests.benchmarks.score import deliver, filled, live, stored
 from tests.benchmarks.stub import meddle
 from tests.benchmarks.sweep import DUE, clocks_swept, swept
@@ -133,3 +136,9 @@ def test_the_emulator_answers_with_the_same_write_units_for_puts_and_transaction
         theirs = spent(kind)
     assert {what: ours[what] for what in COMPARABLE} == {what: theirs[what] for what in COMPARABLE}
     assert ours["write units of puts"] > 1
+
+
+@pytest.mark.parametrize("fit", [7, 4])
+def test_each_of_the_eight_rules_that_are_measured_holds_for_every_lead(fit):
+    model = eight_rules(fit, points=10)
+    assert all(len(evaluate(lead_with_all(number, model), model, NOW).lines) == 8 for number in range(40))

@@ -78,7 +78,7 @@ def test_a_handoff_knows_whether_sales_sent_its_lead_back_before(state: str, aws
     said: dict[str, Any] = {"state": state, "decided_by": "maria", "decided_at": QUALIFIED_AT + 60}
     said |= {"reason_code": "not_ready"} if state == "rejected" else {"outcome": "lost", "ended_at": QUALIFIED_AT + 60}
     handoffs.write([handoffs.update_entry(replace(first, version=2, **said), None)])
-    keep(lead(settled=replace(lead().settled, qualification=2)))
+    keep(lead(settled=lead().settled._replace(qualification=2)))
     hand_off.handler(qualified(qualification=2), context)
     assert current(2).returned_from == ("not_ready" if state == "rejected" else None)
     assert current(1).source == first.source

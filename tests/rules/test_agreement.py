@@ -8,12 +8,11 @@ again: they must print the same.
 import hashlib
 import json
 import random
-from dataclasses import asdict
 
 from shared.instants import DAY
 from shared.rules.decay import _TABLE, halved, stepped
 from shared.rules.horizon import next_change_at, settling_watch
-from shared.rules.scoring import evaluate
+from shared.rules.scoring import bound_of, evaluate, standing_of
 from tests.rules.models import lead_of, life_of, model_of, newest_of
 
 LIVES = 300
@@ -36,8 +35,9 @@ def lives():
         model, events = model_of(chance), life_of(chance)
         lead, now = lead_of(events, model), newest_of(events)
         for seconds in LOOKS:
-            said = asdict(evaluate(lead, model, now + seconds))
-            yield {**said, "rules": sorted(said["rules"])}
+            found = evaluate(lead, model, now + seconds)
+            said = {**found._asdict(), "lines": [line._asdict() for line in found.lines], "rules": sorted(found.rules)}
+            yield {**said, "bound": bound_of(lead, standing_of(lead, model, now + seconds), model, now + seconds)}
         yield next_change_at(lead, model, now, settling_watch(model, lead.settled))
 
 

@@ -353,7 +353,7 @@ def test_of_two_people_the_later_is_believed():
     )
     for judgements in ((first, second), joined_judgements((second,), (first,))):
         assert judged(view(1, START, agent=GOOGLEBOT), MODEL, judgements) == ("human", "b: why")
-    later = replace(first, at=3)
+    later = first._replace(at=3)
     assert judged(view(1, START), MODEL, joined_judgements((first, second), (later,)))[0] == "machine"
 
 

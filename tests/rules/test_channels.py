@@ -26,7 +26,7 @@ def known(*, stage="lead", **fields):
 
 
 def unproven(lead: Lead, field: str) -> Lead:
-    return replace(lead, profile={**lead.profile, field: replace(lead.profile[field], proven=False)})
+    return replace(lead, profile={**lead.profile, field: lead.profile[field]._replace(proven=False)})
 
 
 def track(channel, *, topic=None, to=None):

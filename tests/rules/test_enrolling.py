@@ -507,7 +507,7 @@ def test_what_sales_undid_is_no_goal_met_even_before_the_lead_knows(book):
     assert entered.by == "sales"
     kept = replace(entered, version=1, cause_version=4)
     assert follow(stale, by_track(kept), by, cause("stage", at=NOW + 1)) == []
-    again = replace(stale, settled=replace(stale.settled, at=NOW + DAY))
+    again = replace(stale, settled=stale.settled._replace(at=NOW + DAY))
     assert [each.reason for each in follow(again, by_track(kept), by, cause("stage", at=NOW + DAY))] == ["goal met"]
 
 

@@ -87,7 +87,7 @@ class World:
 
     def settle(self, lead_id: str, **said) -> Lead:
         before = self.lead(lead_id)
-        settled = replace(before.settled, at=self.now, **said)
+        settled = before.settled._replace(at=self.now, **said)
         after = replace(before, version=before.version + 1, settled=settled)
         self.leads[before.lead_id] = after
         return after

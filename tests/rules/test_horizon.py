@@ -134,7 +134,7 @@ def test_a_change_at_this_very_second_is_no_later_change():
     assert next_change_at(lead, model, START + 49, raw_watch(model)) == START + 50
     assert next_change_at(lead, model, START + 50, raw_watch(model)) is None
     assert next_change_at(lead, model, START + 50, raw_watch(model), until=START + 50) is None
-    held = replace(lead, adjustments=(replace(lead.adjustments[0], until=0),))
+    held = replace(lead, adjustments=(lead.adjustments[0]._replace(until=0),))
     assert next_change_at(held, model, START + 201, raw_watch(model), until=START + 201) is None
 
 

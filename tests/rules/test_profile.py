@@ -10,9 +10,9 @@ from shared.rules.patterns import matches
 from shared.rules.profile import profile_values
 
 LISTS = (
-    KnownList("roles", "mailbox", frozenset({"info", "sales"})),
     KnownList("competitors", "mail_domain", frozenset({"rival.example"})),
     KnownList("partners", "company", frozenset({"acme ab", "42"})),
+    KnownList("roles", "mailbox", frozenset({"info", "sales"})),
 )
 EMPTY = ScoringModel(
     name="",

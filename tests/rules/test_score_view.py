@@ -1,7 +1,8 @@
 """A score as it is shown."""
 
+from shared.rules.model import Line
 from shared.rules.score_view import score_view
-from shared.rules.scoring import Evaluation, Line
+from shared.rules.scoring import Evaluation
 
 
 def test_points_are_exact_and_every_part_is_shown():
@@ -15,7 +16,6 @@ def test_points_are_exact_and_every_part_is_shown():
         band="early",
         lines=(Line("size", "Large", "fit", 5000), Line("page", "Viewed a page", "engagement", 7345, 2, 10_000)),
         rules=frozenset({"size", "page"}),
-        bound=20_000,
         blocked="A shared mailbox",
     )
     assert score_view(evaluation) == {

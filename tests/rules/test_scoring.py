@@ -1,6 +1,6 @@
 """A score is the sum of its lines, and time alone does to it only what the rules say."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -11,7 +11,7 @@ from shared.lead import Adjustment
 from shared.rules.facts import ANSWERS_KEPT
 from shared.rules.horizon import _boundaries
 from shared.rules.model import Exclusion, FitRule
-from shared.rules.scoring import counting_facts, evaluate, standing_of, sums, total_of
+from shared.rules.scoring import bound_of, counting_facts, evaluate, grounds_of, standing_of, sums, total_of
 from tests.rules.models import START, a_model, a_rule, cases, did, later, lead_of, lives, models, newest_of
 
 
@@ -20,7 +20,7 @@ from tests.rules.models import START, a_model, a_rule, cases, did, later, lead_o
 def test_lines_add_up_to_the_total_and_the_bound_is_never_passed(model, events, quiet):
     lead = lead_of(events, model)
     now = newest_of(events)
-    bound = evaluate(lead, model, now).bound
+    bound = bound_at(lead, model, now)
     for at in (now, *(now + seconds for seconds in quiet)):
         evaluation = evaluate(lead, model, at)
         assert sum(line.points for line in evaluation.lines) == evaluation.total
@@ -45,8 +45,10 @@ def test_the_sums_a_horizon_looks_at_make_the_total_of_the_lines(model, events, 
 def test_between_two_boundaries_gains_only_fall_and_losses_only_rise(model, events, quiet):
     lead = lead_of(events, model)
     now = newest_of(events)
-    instants = sorted({now, *(now + seconds for seconds in quiet), *_boundaries(lead, model, now)})
-    edges = set(_boundaries(lead, model, now))
+    instants = sorted(
+        {now, *(now + seconds for seconds in quiet), *_boundaries(lead, model, grounds_of(lead, model), now)}
+    )
+    edges = set(_boundaries(lead, model, grounds_of(lead, model), now))
     for earlier, at in pairwise(instants):
         standing = standing_of(lead, model, earlier)
         end = at - 1 if at in edges else at
@@ -67,8 +69,12 @@ def test_without_penalties_engagement_never_rises_with_time_alone(model, events,
     assert engagements == sorted(engagements, reverse=True)
 
 
+def bound_at(lead, model, now):
+    return bound_of(lead, standing_of(lead, model, now), model, now)
+
+
 def lines_of(lead, model, now):
-    return [astuple(line) for line in evaluate(lead, model, now).lines]
+    return [tuple(line) for line in evaluate(lead, model, now).lines]
 
 
 def test_a_cap_is_a_line_of_its_own_that_takes_back_what_is_too_much():
@@ -114,7 +120,7 @@ def test_a_group_earns_no_more_than_its_cap_after_the_caps_of_its_rules():
         None,
     )
     assert evaluate(lead, a_model(*rules), START).total == 31_000
-    assert evaluate(lead, a_model(*rules), START).bound == 31_000
+    assert bound_at(lead, a_model(*rules), START) == 31_000
     exactly = a_model(*rules, groups={"g": ("Pages", 33_000)})
     assert [line[2] for line in lines_of(lead, exactly, START)].count("cap") == 1
     assert all(
@@ -136,7 +142,7 @@ def test_a_count_is_worth_its_points_once_from_its_newest_fact_on():
     lead = lead_of([did("spree", START), did("spree", START + 40, 1)], model)
     assert lines_of(lead, model, START + 49) == [("spree", "Did spree", "engagement", 9_395, 2, 10_000)]
     assert lines_of(lead, model, START + 50) == []
-    assert evaluate(lead, model, START + 40).bound == 10_000
+    assert bound_at(lead, model, START + 40) == 10_000
 
 
 def test_inactivity_counts_whole_days_since_the_last_active_one_and_the_longest_step_reached():
@@ -171,7 +177,7 @@ def test_what_people_added_counts_until_its_instant_and_is_no_engagement():
         ("adjustment", "Adjusted by bo: wrong person", "adjustment", -4_000, 0, None),
     ]
     assert evaluate(lead, model, START + 5).engagement == 10_000
-    assert [evaluate(lead, model, START + at).bound for at in (0, 8, 9)] == [30_000, 30_000, 10_000]
+    assert [bound_at(lead, model, START + at) for at in (0, 8, 9)] == [30_000, 30_000, 10_000]
 
 
 ROLES = {"role": ["student"]}
@@ -189,9 +195,10 @@ def test_who_is_excluded_has_a_line_that_takes_everything_and_the_first_reason_i
         None,
         "early",
     )
-    assert (evaluation.engagement, evaluation.bound) == (70_000, 0)
-    one = evaluate(lead_of([did("view", START)], model), model, START)
-    assert (one.total, one.excluded, one.bound) == (0, "doers", 70_000)
+    assert (evaluation.engagement, bound_at(both, model, START)) == (70_000, 0)
+    lead = lead_of([did("view", START)], model)
+    one = evaluate(lead, model, START)
+    assert (one.total, one.excluded, bound_at(lead, model, START)) == (0, "doers", 70_000)
 
 
 def test_who_is_blocked_keeps_the_score():
@@ -224,7 +231,7 @@ def test_fit_and_engagement_make_the_quadrant():
     }
     best = found["buyer", True]
     assert (best.fit, best.engagement, best.grade, best.level, best.rules) == (15_000, 30_000, "B", 2, {"view", "f"})
-    assert astuple(best.lines[0]) == ("f", "Buyer", "fit", 15_000, 0, None)
+    assert best.lines[0] == ("f", "Buyer", "fit", 15_000, 0, None)
 
 
 def test_an_expiry_ends_at_its_second_and_the_future_has_not_begun():
@@ -287,7 +294,7 @@ def test_coming_back_counts_after_more_days_than_the_silence_and_not_at_all_when
 def test_the_bound_passes_over_penalties_and_rules_without_facts():
     rules = a_rule("leave", -5_000), a_rule("never", 9_000), a_rule("view", 10_000)
     lead = lead_of([did("leave", START), did("view", START)], a_model(*rules))
-    assert evaluate(lead, a_model(*rules), START).bound == 10_000
+    assert bound_at(lead, a_model(*rules), START) == 10_000
 
 
 def test_a_copy_of_an_event_on_another_day_counts_once_at_the_later_time():

@@ -153,7 +153,7 @@ def test_a_new_playbook_comes_after_a_normal_sweep_and_says_nothing(model, other
     assert second.lead.settled.playbook == "random-2"
     if alike:
         assert second.announcements == ()
-        assert replace(second.lead.settled, playbook="random-1", at=0) == replace(first.lead.settled, at=0)
+        assert second.lead.settled._replace(playbook="random-1", at=0) == first.lead.settled._replace(at=0)
 
 
 @cases

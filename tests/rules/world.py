@@ -1,6 +1,6 @@
 """The score function's rounds without AWS: what is stored, applied and rebuilt, in dictionaries."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from shared.identity import address_hash, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
@@ -66,4 +66,4 @@ class World:
 
 
 def _profile(lead: Lead) -> dict[str, object]:
-    return {name: replace(register, key="") for name, register in lead.profile.items()}
+    return {name: register._replace(key="") for name, register in lead.profile.items()}
