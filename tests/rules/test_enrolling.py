@@ -174,6 +174,20 @@ def test_versions_of_a_lead_that_was_merged_away_say_nothing(book):
     assert (left.lead_id, left.status, left.cause_lead, left.cause_version) == (OTHER, "exited", ME, 2)
 
 
+def test_a_change_from_before_the_last_run_begins_none_whosever_it_was(book):
+    began_since = by_track(over(cause_lead=OTHER, entered_at=NOW))
+    assert follow(lead(), began_since, book(), cause(at=NOW)) == []
+    assert states(follow(lead(), began_since, book(), cause(at=NOW + 1))) == {"awareness": "active"}
+
+
+def test_a_copy_of_an_end_begins_no_run_anew_that_began_since(book):
+    ended = over(ended_at=NOW)
+    for entered_at, begun in ((NOW, {}), (NOW - 1, {"later": "active"})):
+        runs = by_track(ended, over("later", entered_at=entered_at, cause="c9"))
+        changed = follow(lead(), runs, book(LATER, **NEXT), cause("end", ended=("awareness", 1), version=9))
+        assert states(changed) == begun
+
+
 def test_a_new_run_takes_the_item_a_merge_left_elsewhere(book):
     (entered,) = follow(lead(), by_track(over(lead_id=OTHER)), book(), cause())
     assert (entered.lead_id, entered.rotation, entered.version) == (OTHER, 2, 4)
