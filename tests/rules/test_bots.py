@@ -307,6 +307,30 @@ def test_finding_it_twice_is_finding_it_once():
     assert too_fast(once, events[20], MODEL) is None
 
 
+def test_what_is_judged_are_the_whole_hours_of_the_visit():
+    (judgement,) = only_lead(gathered(burst(START + HOUR - 2, 21), MODEL, "key")).judgements
+    assert (judgement.since, judgement.until) == (START - START % HOUR, START - START % HOUR + 2 * HOUR - 1)
+
+
+def test_of_judgements_of_one_visitor_what_covers_more_takes_the_place_of_what_it_covers():
+    short = Judgement(1, "j1", START, START + 9, "machine", "why", visitor="v")
+    same_end = short._replace(event="j2", since=START - 5, at=2)
+    assert joined_judgements((short,), (same_end,)) == (same_end,)
+    assert joined_judgements((short,), (same_end._replace(visitor="w"),)) == (short, same_end._replace(visitor="w"))
+
+
+def test_readers_see_the_verdict_that_holds_and_why():
+    seen = bots.with_verdict(view(1, START, agent=GOOGLEBOT), MODEL, ())
+    assert (seen.verdict, bool(seen.verdict_reason)) == ("machine", True)
+    assert bots.with_verdict(view(1, START), MODEL, ()) == view(1, START)
+
+
+def test_of_copies_of_a_click_the_strictest_verdict_holds_in_any_order():
+    copies = [clicked(), clicked(verdict="machine"), clicked(verdict="unsure")]
+    for order in itertools.permutations(copies):
+        assert {each.verdict for each in bots.joined_copies(order)} == {"machine"}
+
+
 def test_of_a_stretch_no_more_views_are_remembered_than_the_watch_needs():
     lead = only_lead(gathered(burst(START, 400), MODEL, "key"))
     assert len(lead.views) == 21

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from shared.identity import event_key
 from shared.instants import DAY
-from shared.lead import Adjustment, Fact, Lead, LeadEvent, Naming
+from shared.lead import Adjustment, Fact, Lead, LeadEvent, Naming, Register
 from shared.rules.facts import (
     ANSWERS_KEPT,
     DAYS_KEPT,
     _after_silence,
+    apply_event,
     came_back,
     joined_identities,
     refiled,
@@ -48,6 +49,26 @@ def looks(events, quiet):
 def said(lead):
     """What a lead holds of what its events said."""
     return lead.facts, lead.days, lead.first_seen, lead.profile, lead.adjustments
+
+
+def confirmed(address, at=START + 9, **how):
+    how = {"source": "system", "lead_id": "l", "properties": {"address": address}, **how}
+    return LeadEvent("c1", "Address Confirmed", at, at, **how)
+
+
+def test_a_confirmed_address_is_proven_of_the_lead_that_is_known_by_it_and_of_no_other():
+    model = a_model()
+    said = LeadEvent("e1", "Form", START, START, "public", email="a@b.example")
+    lead = apply_event(Lead("l", identities={"email#1.hash": Naming("l", START, START)}), said, model, address="1.hash")
+    assert (lead.proven("email"), lead.proven("address")) == (False, False)
+    proven = apply_event(lead, confirmed("1.hash"), model)
+    key = event_key("c1")
+    assert proven.profile["email"] == Register("a@b.example", START + 9, key, proven=True)
+    assert proven.profile["address"] == Register("1.hash", START + 9, key, proven=True)
+    assert apply_event(lead, confirmed("1.other"), model).profile == lead.profile
+    assert apply_event(lead, confirmed("1.hash", source="server"), model).profile == lead.profile
+    nameless = replace(lead, identities={})
+    assert apply_event(nameless, confirmed("1.hash"), model).profile == lead.profile
 
 
 @cases

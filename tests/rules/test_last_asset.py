@@ -37,6 +37,10 @@ def test_what_no_server_said_of_a_download_of_a_person_is_not_kept(said):
     assert title_of(replace(download("Elsewhere"), **said)) == (None, False)
 
 
+def test_a_title_is_kept_as_a_profile_keeps_its_texts():
+    assert title_of(download("  The   guide\n" + "x" * 200)) == ("The guide " + "x" * 110, True)
+
+
 @pytest.mark.parametrize("title", [7, True, None, ["a"], {"a": 1}, "", "   "])
 def test_a_title_that_is_no_text_is_not_kept(title):
     assert title_of(download(title)) == (None, False)

@@ -61,6 +61,8 @@ DOCUMENT = {
         "refused": ["machine"],
         "qualification": {"mql": {"rule": "sprees"}, "high_priority": {"score_at_least": 90_000}},
         "cool_downs": {"timing": 2_592_000},
+        "comes_back": {"timing": {"rule": "sprees"}},
+        "never": ["wrong_person"],
         "exclusions": [
             {"id": "staff", "label": "Staff", "where": {"lists": ["own"]}, "rule": None, "effect": "zero"},
             {"id": "left", "label": "Left", "where": {}, "rule": "no_show", "effect": "block"},
@@ -141,6 +143,7 @@ def test_the_rest_of_the_document_is_read_whole():
     assert model.refused == {"machine"}
     assert (model.mql, model.priority) == ({"rule": "sprees"}, {"score_at_least": 90_000})
     assert model.cool_downs == {"timing": 2_592_000}
+    assert (model.comes_back, model.never) == ({"timing": {"rule": "sprees"}}, {"wrong_person"})
     assert [asdict(each)["label"] for each in model.exclusions] == ["Staff", "Left"]
     assert model.exclusions[0] == Exclusion("staff", "Staff", {"lists": ["own"]}, None, "zero")
     assert model.exclusions[1] == Exclusion("left", "Left", {}, "no_show", "block")
@@ -148,6 +151,15 @@ def test_the_rest_of_the_document_is_read_whole():
     assert model.touches is True
     assert model.triggers == {"no_show"}
     assert (model.high_grades, model.high_levels) == ({"A"}, {1, 2, 3})
+
+
+def test_how_machines_are_told_is_read_and_a_document_without_it_tells_none():
+    assert scoring_model(DOCUMENT).bots.pages == 0
+    said = {"names": ["Bot"], "shapes": ["crawl"], "also": ["own"], "never": ["not"], "headless": True, "pages": 20,
+            "within_seconds": 10, "score": True}  # fmt: skip
+    read = scoring_model({**DOCUMENT, "bots": said}).bots
+    assert [*map(list, (read.names, read.shapes, read.also, read.never))] == [["Bot"], ["crawl"], ["own"], ["not"]]
+    assert (read.headless, read.pages, read.within, read.score) == (True, 20, 10, True)
 
 
 def test_only_what_patterns_ask_for_is_derived_and_what_its_lists_compare():

@@ -4,7 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.rules.qualification import band_of, grade_of, holds, level_of, points_text, rules_named, thresholds, why
+from shared.rules.qualification import (
+    band_of,
+    grade_of,
+    holds,
+    level_of,
+    names_band,
+    points_text,
+    rules_named,
+    thresholds,
+    why,
+)
 
 MODEL = SimpleNamespace(
     bands=(("sales_ready", 60_000), ("engaged", 25_000), ("early", 0)),
@@ -84,6 +94,12 @@ def test_thresholds_and_rules_are_found_at_any_depth():
     assert rules_named(condition) == {"a"}
     assert (thresholds({"rule": "b"}), rules_named({"rule": "b"})) == (set(), {"b"})
     assert (thresholds({"score_at_least": 9}), rules_named({"score_at_least": 9})) == ({9}, set())
+
+
+@pytest.mark.parametrize("form", ["any", "all"])
+def test_a_band_that_a_condition_asks_for_is_found_at_any_depth(form):
+    assert names_band({form: [{"rule": "a"}, {form: [{"band": ["early"]}]}]})
+    assert not names_band({form: [{"rule": "a"}, {form: [{"score_at_least": 5}]}]})
 
 
 def test_points_are_written_exactly():

@@ -629,6 +629,29 @@ def test_a_condition_for_coming_back_must_hold_once_the_lead_has_cooled_down():
     assert kept_from(high, BACK, did("view", START + 10)) is None
 
 
+def test_a_rejected_lead_is_looked_at_when_time_alone_may_bring_it_back():
+    asked = a_rule("ask", -1000, "missing", within=50, answer=(frozenset({"answer"}), {}))
+    model = a_model(asked, mql={"score_at_least": 60_000}, comes_back={"timing": {"rule": "ask"}})
+    events = [did("ask", START), sales("Lead Rejected", START + 9, reason_code="timing")]
+    assert settle(after(*events, model=model), model, START + 9, **FRESH).lead.due_at == START + 50
+    assert settle(after(did("ask", START), model=model), model, START + 9, **FRESH).lead.due_at is None
+
+
+def test_what_became_of_a_lead_for_good_outlasts_what_sales_presses_later():
+    closed = {"outcome": "disqualified", "reason": None}
+    pressed = {"outcome": "accepted", "reason": None}
+
+    def outcome(**said):
+        registers = {name: Register(value, START, "k", True) for name, value in said.items()}
+        found = outcome_of(Lead("l", profile=registers))
+        return None if found is None else found.value["outcome"]
+
+    assert outcome(closed=closed, sales=pressed) == "disqualified"
+    assert outcome(closed={**closed, "outcome": "lost"}, sales=pressed) == "accepted"
+    assert outcome(sales=pressed) == "accepted"
+    assert outcome() is None
+
+
 def test_a_lead_that_came_back_is_not_sent_away_again_by_the_condition():
     model = replace(
         MODEL, cool_downs={"timing": 3 * DAY}, comes_back={"timing": {"score_at_least": 80_000}}, hysteresis=30_000
