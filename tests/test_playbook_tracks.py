@@ -4,7 +4,7 @@ import pytest
 
 from shared.instants import DAY, HOUR
 from shared.playbook import DEFAULT, FOLDER, PlaybookError, compile_playbook
-from shared.rules.tracks import tracks_of
+from shared.rules.tracks import contents_of, tracks_of
 from tests.test_playbook import edited
 
 AWARENESS = "    bands: [early]\n    goal: {band: [engaged, sales_ready]}\n"
@@ -112,9 +112,14 @@ def _contents(step):
     [("awareness", 6, 8, 45, 60), ("consideration", 4, 6, 28, 30), ("decision", 3, 4, 12, 14)],
 )
 def test_the_tracks_keep_the_cadence_that_was_agreed(documents, name, track, least, most, shortest, longest):
-    read = tracks_of(documents[name])[track]
-    assert least <= len(read.steps) <= most
-    assert shortest * DAY <= read.span <= longest * DAY
+    mails = [step for step in tracks_of(documents[name])[track].steps if step.channel == "mail"]
+    assert least <= len(mails) <= most
+    assert shortest * DAY <= sum(step.delay for step in mails) <= longest * DAY
+
+
+def test_who_read_all_of_the_decision_track_and_did_not_come_by_is_called(documents):
+    *_, last = tracks_of(documents["default"])["decision"].steps
+    assert (last.channel, contents_of(last)) == ("task", ("call-task",))
 
 
 def test_the_default_has_a_track_for_each_of_the_six_situations_and_one_for_a_webinar_missed(documents):
