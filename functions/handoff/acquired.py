@@ -9,8 +9,8 @@ from shared.lead import Lead, LeadEvent
 from shared.rules.acquisition import first_touch, returned_from, source_text
 from shared.rules.attribution import share
 from shared.rules.bots import with_verdict
-from shared.rules.facts import FIRST_TOUCH
 from shared.rules.model import ScoringModel
+from shared.rules.registers import FIRST_TOUCH
 
 
 def acquired(handoff: Handoff, lead: Lead, model: ScoringModel, before: Iterable[Handoff]) -> Handoff:

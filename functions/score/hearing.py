@@ -17,8 +17,8 @@ from shared.rules.attribution import Addressed, Workspace
 from shared.rules.bots import judged
 from shared.rules.consent import joined_topic, refusal
 from shared.rules.consent_proof import carried_proof, consent_proof, number_said, topic_said
-from shared.rules.facts import consent_said
 from shared.rules.model import ScoringModel
+from shared.rules.registers import consent_said
 from shared.rules.settling import is_fresh
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.handoff import Handoff
 from shared.lead import LeadEvent
-from shared.rules.facts import touch_of
+from shared.rules.registers import touch_of
 
 LONGEST = 60
 """Characters of a source."""

@@ -14,7 +14,7 @@ from shared.forms import WORDING
 from shared.identity import event_key
 from shared.lead import LeadEvent, Register
 from shared.mailing import ConsentProof
-from shared.rules.facts import consent_said
+from shared.rules.registers import consent_said
 
 Channel = Literal["mail", "sms"]
 

@@ -18,8 +18,9 @@ from shared import instants
 from shared.instants import DAY, HOUR, instant_text
 from shared.lead import Lead, LeadEvent
 from shared.rules import horizon
-from shared.rules.facts import SALES_OUTCOMES, SCORE_ADJUSTED, apply_event
+from shared.rules.facts import SCORE_ADJUSTED, apply_event
 from shared.rules.model import EngagementRule, Exclusion, FitRule, KnownList, ScoringModel
+from shared.rules.registers import SALES_OUTCOMES
 from shared.rules.scoring import counting_facts, evaluate
 from shared.rules.settling import is_fresh, settle
 

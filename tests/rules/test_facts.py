@@ -18,10 +18,10 @@ from shared.rules.facts import (
     joined_identities,
     refiled,
     selected,
-    touch_of,
     united,
 )
 from shared.rules.model import EngagementRule, scoring_model
+from shared.rules.registers import touch_of
 from shared.rules.scoring import evaluate
 from tests.rules.models import (
     START,
