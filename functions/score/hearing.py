@@ -13,13 +13,13 @@ from shared.aws.secret_values import identity_secret
 from shared.identity import normal_number, number_hash
 from shared.lead import Lead, LeadEvent
 from shared.mailing import ConsentProof, TopicConsent
-from shared.rules.attribution import Addressed, Workspace
 from shared.rules.bots import judged
 from shared.rules.consent import joined_topic, refusal
 from shared.rules.consent_proof import carried_proof, consent_proof, number_said, topic_said
 from shared.rules.model import ScoringModel
 from shared.rules.registers import consent_said
 from shared.rules.settling import is_fresh
+from shared.rules.workspace import Addressed, Workspace
 
 
 @dataclass(slots=True)

@@ -13,23 +13,15 @@ from shared.aws.outbox import change_item
 from shared.aws.secret_values import identity_secret
 from shared.identity import EMAIL, address_hash, event_key, home, identity_text
 from shared.lead import Alias, Entry, Lead, LeadEvent
-from shared.rules.attribution import (
-    Addressed,
-    Name,
-    Workspace,
-    arriving_claims,
-    attribute,
-    share,
-    spared,
-    untold,
-    wanted,
-)
+from shared.rules.attribution import attribute, share
 from shared.rules.bots import too_fast
 from shared.rules.facts import refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
 from shared.rules.publishing import PLAYBOOK
 from shared.rules.settling import Settlement, is_fresh, settle
+from shared.rules.sparing import arriving_claims, spared
+from shared.rules.workspace import Addressed, Name, Workspace, untold, wanted
 from shared.table import PK, SK
 from shared.telemetry import logger, metrics
 

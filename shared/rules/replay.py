@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from shared.identity import address_hash, home, identity_text
 from shared.instants import MINUTE
 from shared.lead import Entry, Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, untold, wanted
+from shared.rules.attribution import attribute, share
 from shared.rules.bots import too_fast
 from shared.rules.facts import refiled
 from shared.rules.model import ScoringModel
 from shared.rules.people import named
 from shared.rules.settling import is_fresh, settle
+from shared.rules.workspace import Addressed, Name, Workspace, untold, wanted
 
 TICK = 15 * MINUTE
 """Seconds between two sweeps of a stage: what falls due waits for the next one."""

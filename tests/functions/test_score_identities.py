@@ -13,8 +13,9 @@ from shared.identity import address_hash, home, normal_email
 from shared.instants import HOUR, instant_text
 from shared.keys import mint_key
 from shared.lead import IDENTITIES_KEPT, Lead, LeadEvent, queue_message
-from shared.rules.attribution import NAMES_TOGETHER, share
+from shared.rules.attribution import share
 from shared.rules.consent import refusal
+from shared.rules.workspace import NAMES_TOGETHER
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context
 from tests.functions.test_score import NOW, event, follow, records
 from tests.publishing import publish

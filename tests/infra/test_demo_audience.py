@@ -20,11 +20,12 @@ from shared.identity import address_hash, home, identity_text
 from shared.instants import DAY, parse_instant
 from shared.intake import segment
 from shared.lead import Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, wanted
+from shared.rules.attribution import attribute
 from shared.rules.model import ScoringModel, scoring_model
 from shared.rules.people import named
 from shared.rules.scoring import evaluate
 from shared.rules.settling import Announcement, settle
+from shared.rules.workspace import Addressed, Name, Workspace, wanted
 
 SUNDAY = parse_instant("2026-03-15T01:30:00Z")
 NOW = parse_instant("2026-11-18T14:30:00Z")

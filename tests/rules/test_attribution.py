@@ -9,8 +9,8 @@ import pytest
 from shared.identity import home
 from shared.instants import HOUR, parse_instant
 from shared.lead import Alias, Lead, LeadEvent, Naming
-from shared.rules.attribution import NAMES_TOGETHER, Addressed, Name, Workspace, wanted
 from shared.rules.model import scoring_model
+from shared.rules.workspace import NAMES_TOGETHER, Addressed, Name, Workspace, wanted
 from tests.rules.world import SECRET, World
 
 NOW = parse_instant("2026-11-18T10:00:00Z")

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from shared.identity import address_hash, home, identity_text
 from shared.lead import Alias, Lead, LeadEvent
-from shared.rules.attribution import Addressed, Name, Workspace, attribute, share, untold, wanted
+from shared.rules.attribution import attribute, share
 from shared.rules.facts import refiled
 from shared.rules.people import named
+from shared.rules.workspace import Addressed, Name, Workspace, untold, wanted
 
 SECRET = "world"
 
