@@ -278,6 +278,8 @@ def test_after_as_many_answers_as_are_kept_only_later_questions_are_sure_to_be_u
     answers = [did("answer", START + 50 + n, n) for n in range(ANSWERS_KEPT)]
     assert evaluate(lead_of([*asked, *answers[1:]], model), model, START + 999).total == 20_000
     assert evaluate(lead_of([*asked, *answers], model), model, START + 999).total == 10_000
+    then = did("ask", START + 50, 902)  # at the oldest answer kept: what answered it would be kept too
+    assert evaluate(lead_of([*asked, then, *answers], model), model, START + 999).total == 20_000
 
 
 def test_coming_back_counts_after_more_days_than_the_silence_and_not_at_all_when_nothing_came_before():
