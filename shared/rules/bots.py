@@ -201,26 +201,19 @@ def joined_judgements(one: tuple[Judgement, ...], other: tuple[Judgement, ...]) 
     """
     Return both, oldest first: of copies the latest; of people the newest 10; of the watch the 10 that reach furthest.
 
-    What the watch says of a time that another judgement of it covers is left out, so that a visit it judges again and
-    again takes one place.
+    What covers another one does not take its place: it may come after that one has pushed out a third, which would then
+    be missing in this order of arrival and in no other.
     """
     if not other or one == other:
         return one
     latest = {each.event: each for each in sorted((*one, *other))}
     by_hand = sorted(each for each in latest.values() if each.by)[-JUDGEMENTS_KEPT:]
-    watched = [each for each in latest.values() if not each.by]
-    watched = sorted((each for each in watched if not any(_covers(by, each) for by in watched)), key=_reach)
-    return tuple(sorted((*by_hand, *watched[-JUDGEMENTS_KEPT:])))
+    watched = sorted((each for each in latest.values() if not each.by), key=_reach)[-JUDGEMENTS_KEPT:]
+    return tuple(sorted((*by_hand, *watched)))
 
 
 def _reach(each: Judgement) -> tuple[int, int, int, str]:
     return each.until, -each.since, each.at, each.event
-
-
-def _covers(one: Judgement, other: Judgement) -> bool:
-    """Tell whether `one` makes `other` needless; of two that say the same, the one that reaches further stays."""
-    same = (one.visitor, one.verdict) == (other.visitor, other.verdict)
-    return same and one.since <= other.since and one.until >= other.until and _reach(one) > _reach(other)
 
 
 def viewed(views: tuple[View, ...], event: LeadEvent, key: str, bots: Bots) -> tuple[View, ...]:

@@ -255,13 +255,13 @@ def test_what_a_person_can_do_is_no_machines_visit(events):
     assert only_lead(gathered(events, MODEL, "key")).judgements == ()
 
 
-def test_a_visit_judged_again_and_again_is_one_judgement():
+def test_a_visit_judged_again_and_again_is_judged_from_its_first_hour_to_its_last():
     crawl = [view(number, START + number // 3) for number in range(3 * 3 * HOUR // 60)]
     crawl += [view(10_000 + number, START + HOUR + number // 3) for number in range(300)]
     crawl += [view(20_000 + number, START + 2 * HOUR + number // 3) for number in range(300)]
     replay = gathered(crawl, MODEL, "key")
-    (judgement,) = only_lead(replay).judgements
-    assert judgement.until - judgement.since == 3 * HOUR - 1
+    last = only_lead(replay).judgements[-1]
+    assert last.until - last.since == 3 * HOUR - 1
     assert points(replay) == [0]
 
 
@@ -312,11 +312,13 @@ def test_what_is_judged_are_the_whole_hours_of_the_visit():
     assert (judgement.since, judgement.until) == (START - START % HOUR, START - START % HOUR + 2 * HOUR - 1)
 
 
-def test_of_judgements_of_one_visitor_what_covers_more_takes_the_place_of_what_it_covers():
-    short = Judgement(1, "j1", START, START + 9, "machine", "why", visitor="v")
-    same_end = short._replace(event="j2", since=START - 5, at=2)
-    assert joined_judgements((short,), (same_end,)) == (same_end,)
-    assert joined_judgements((short,), (same_end._replace(visitor="w"),)) == (short, same_end._replace(visitor="w"))
+def test_what_covers_a_judgement_makes_no_room_for_one_that_was_pushed_out():
+    short = [Judgement(1, f"j{number}", START + number, START + number, "machine", "", "", "v") for number in range(11)]
+    wide = Judgement(2, "wide", START, START + 10, "machine", "", "", "v")
+    early, late = (), (wide,)
+    for each in short:
+        early, late = joined_judgements(early, (each,)), joined_judgements(late, (each,))
+    assert joined_judgements(early, (wide,)) == late
 
 
 def test_readers_see_the_verdict_that_holds_and_why():
