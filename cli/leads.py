@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import http.client
 import json
 import sys
 import time
@@ -231,8 +232,11 @@ def ask(
             return dict(json.loads(answer.read(), parse_float=Decimal))
     except urllib.error.HTTPError as error:
         raise ApiError(_refusal(error)) from error
-    except urllib.error.URLError as error:
-        raise ApiError(f"{stage.api_url} does not answer: {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error) or type(error).__name__
+        raise ApiError(f"{stage.api_url} does not answer: {reason}") from error
+    except (TypeError, ValueError) as error:
+        raise ApiError(f"{stage.api_url} answers what is no answer of Ripen: is the address right?") from error
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:

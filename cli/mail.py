@@ -117,7 +117,8 @@ def _playbook(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.lead is None:
         return compiled(DEFAULT)
     Stage(asked.stage).take_settings()
-    return playbooks.current()
+    with deployments.asking(asked.stage):
+        return playbooks.current()
 
 
 def _contents(asked: argparse.Namespace, playbook: Mapping[str, Any], lead: Lead) -> tuple[str, ...]:
