@@ -1,7 +1,6 @@
 """`ripen lead` and `ripen leads`: what the API of a stage says of leads, points by hand, and people's rights."""
 
 import argparse
-import getpass
 import http.client
 import json
 import sys
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from cli.stage import Stage
 from cli.text import points, signed
+from cli.whoami import whoami
 from shared.errors import RipenError
 from shared.instants import instant_text
 
@@ -68,7 +68,7 @@ def show(asked: argparse.Namespace, console: Console) -> None:
 def adjust(asked: argparse.Namespace, console: Console) -> None:
     """Give a lead points, or take some, by hand."""
     lead_id = asked.id or ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
-    body = {"points": asked.points, "reason": asked.reason, "by": asked.by or getpass.getuser()}
+    body = {"points": asked.points, "reason": asked.reason, "by": asked.by or whoami()}
     if asked.seconds is not None:
         body["until"] = instant_text(int(time.time()) + asked.seconds)
     taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/adjustments", body=body)
@@ -87,7 +87,7 @@ def judge(asked: argparse.Namespace, console: Console) -> None:
         "from": instant_text(asked.since),
         "until": instant_text(asked.until),
         "reason": asked.reason,
-        "by": asked.by or getpass.getuser(),
+        "by": asked.by or whoami(),
     }
     taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/verdicts", body=body)
     console.print(
@@ -150,7 +150,7 @@ def erase(asked: argparse.Namespace, console: Console) -> None:
     whom = asked.email or asked.user_id or asked.id
     if not asked.yes:
         raise ApiError(f"nothing was erased: say --yes to erase everything about {whom}, for good")
-    body = {"by": asked.by or getpass.getuser(), "reason": asked.reason}
+    body = {"by": asked.by or whoami(), "reason": asked.reason}
     if asked.id is not None:
         said = ask(asked, f"/v1/leads/{quote(asked.id, safe='')}/erase", body=body)
     else:

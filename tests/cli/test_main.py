@@ -43,3 +43,11 @@ def test_a_time_that_cannot_be_written_is_no_time(said: str, ripen: Ripen) -> No
 def test_a_rate_is_a_number_above_0(said: str, ripen: Ripen) -> None:
     ran = ripen("import", "people.csv", "--rate", said)
     assert (ran.code, "write a number above 0" in ran.err) == (2, True)
+
+
+def test_who_has_no_login_name_is_asked_for_one(ripen: Ripen, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 5)
+    ran = ripen("mail", "pause", "--reason", "the wrong list")
+    assert (ran.code, "say who asks, as in --by maria" in ran.err) == (1, True)
