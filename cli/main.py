@@ -28,7 +28,7 @@ from cli import (
     sweeps,
 )
 from shared.errors import NaiveTimeError, RipenError
-from shared.instants import parse_instant
+from shared.instants import WRITABLE, parse_instant
 from shared.playbook import DEFAULT
 from shared.playbook_problems import PlaybookError
 from shared.playbook_types import Span
@@ -513,11 +513,14 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 def _instant(text: str) -> int:
     try:
-        return parse_instant(text)
+        instant = parse_instant(text)
     except NaiveTimeError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as in 2026-01-05T09:00:00Z") from error
+    if instant not in WRITABLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of our age; write one of the years 1000 to 9999 in UTC")
+    return instant
 
 
 def _zone(text: str) -> ZoneInfo:
