@@ -115,16 +115,19 @@ def rank(asked: argparse.Namespace, console: Console) -> None:
 
 
 def export(asked: argparse.Namespace, console: Console) -> None:
-    """Write everything held about one person as one JSON document, page by page as it is read."""
+    """Write everything held about one person as one JSON document, page by page as it is read; a file is whole or not there."""
     lead_id = _lead_id(asked)
-    out = sys.stdout if asked.out is None else asked.out.open("w", encoding="utf-8")
+    if asked.out is None:
+        _write_export(asked, lead_id, sys.stdout)
+        return
+    unfinished = asked.out.with_name(f"{asked.out.name}.new")
     try:
-        number = _write_export(asked, lead_id, out)
+        with unfinished.open("w", encoding="utf-8") as out:
+            number = _write_export(asked, lead_id, out)
+        unfinished.replace(asked.out)
     finally:
-        if asked.out is not None:
-            out.close()
-    if asked.out is not None:
-        console.print(f"{number} items about {lead_id} in {asked.out}", soft_wrap=True)
+        unfinished.unlink(missing_ok=True)
+    console.print(f"{number} items about {lead_id} in {asked.out}", soft_wrap=True)
 
 
 def _write_export(asked: argparse.Namespace, lead_id: str, out: TextIO) -> int:
