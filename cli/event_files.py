@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from shared.errors import InvalidInputError, RipenError
+from shared.instants import WRITABLE
 from shared.intake.fields import mapping, moment, text_of
 from shared.intake.segment import Intake, Rejection, read_batch
 from shared.intake.values import plain, storable
@@ -100,7 +101,7 @@ def _lead_events(said: Mapping[str, Any]) -> Iterator[LeadEvent]:
     source: Source = said.get("source", "server")
     if source not in get_args(Source):
         raise InvalidInputError("source", f"must be one of {', '.join(get_args(Source))}")
-    received_at = moment(said.get("received_at"), "received_at")
+    received_at = _writable(moment(said.get("received_at"), "received_at"), "received_at")
     for number, event in enumerate(events):
         within = f"events[{number}]" if "events" in said else ""
         if not isinstance(event, dict):
@@ -124,7 +125,7 @@ def _lead_event(said: Mapping[str, Any], source: Source, received_at: int | None
             raise InvalidInputError(field, "holds half a character (a lone surrogate): write the whole one")
     if said.get("verdict", "human") not in get_args(Verdict):
         raise InvalidInputError("verdict", f"must be one of {', '.join(get_args(Verdict))}")
-    occurred_at = moment(said["occurred_at"], "occurred_at")
+    occurred_at = _writable(moment(said["occurred_at"], "occurred_at"), "occurred_at")
     if occurred_at is None:
         raise InvalidInputError("occurred_at", "must be an ISO 8601 time such as 2026-01-05T09:00:00Z")
     values = {field: plain(mapping(said.get(field), field), (field,)) for field in ("properties", "traits", "context")}
@@ -134,6 +135,13 @@ def _lead_event(said: Mapping[str, Any], source: Source, received_at: int | None
     if not named(read):
         raise InvalidInputError("the event", "names nobody: give email, user_id or anonymous_id")
     return read
+
+
+def _writable(instant: int | None, field: str) -> int | None:
+    """Return the instant. A time that could not be written again is told here, by its field."""
+    if instant is not None and instant not in WRITABLE:
+        raise InvalidInputError(field, "must lie in one of the years 1000 to 9999 in UTC")
+    return instant
 
 
 def _call(said: Mapping[str, Any]) -> LeadEvent:
@@ -172,6 +180,6 @@ def _intake(said: Mapping[str, Any]) -> Intake:
 def received_when(said: Mapping[str, Any]) -> int:
     """Return when a stage would have received a call or a batch: when it says so, else when it was sent or happened."""
     for field in ("receivedAt", "sentAt", "timestamp", "originalTimestamp"):
-        if (instant := moment(said.get(field), field)) is not None:
+        if (instant := _writable(moment(said.get(field), field), field)) is not None:
             return instant
     raise InvalidInputError("timestamp", "is missing: a file must say when, by timestamp, sentAt or receivedAt")

@@ -56,10 +56,10 @@ def said_mapping(pairs: Sequence[str], file: Path | None) -> dict[str, str]:
     Return column -> field as the arguments and the file of pairs say; an empty field leaves the column out.
 
     Raises:
-        MappingError: A pair is none, or a column is named twice.
+        MappingError: A pair is none, a column is named twice, or the file is no text.
         OSError: There is no such file.
     """
-    lines = [] if file is None else file.read_text(encoding="utf-8-sig").splitlines()
+    lines = [] if file is None else _lines(file)
     told = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     said: dict[str, str] = {}
     for pair in (*told, *pairs):
@@ -70,6 +70,13 @@ def said_mapping(pairs: Sequence[str], file: Path | None) -> dict[str, str]:
             raise MappingError(f"column {column!r} is given two fields, {said[column]!r} and {field!r}: give it one")
         said[column] = field
     return said
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{file}: is no text in UTF-8; save the file as UTF-8") from error
 
 
 def columns_of(header: Sequence[str], said: Mapping[str, str]) -> tuple[Column, ...]:

@@ -75,13 +75,22 @@ class Sender:
 
 def check_target(url: str, key: str) -> None:
     """Raises SendError when the address is none, would carry the key in the open, or the key is of another kind."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(url):
         raise SendError(f"{url!r} is no address: write it as in https://api.example.com")
+    parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in _HERE:
         raise SendError(f"{url!r} would carry the key in the open: write https://")
     if not key.startswith("server_"):
         raise SendError("history needs a server key (server_...): ripen keys prints one")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a port that is none is told when it is asked for
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and url.isprintable() and " " not in url
 
 
 def send(sender: Sender, events: Sequence[bytes]) -> list[Refused]:

@@ -1,7 +1,7 @@
 """`ripen lead` and `ripen leads`: what the API of a stage says of leads, points by hand, and people's rights."""
 
 import argparse
-import getpass
+import http.client
 import json
 import sys
 import time
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from cli.stage import Stage
 from cli.text import points, signed
+from cli.whoami import whoami
 from shared.errors import RipenError
 from shared.instants import instant_text
 
@@ -67,7 +68,7 @@ def show(asked: argparse.Namespace, console: Console) -> None:
 def adjust(asked: argparse.Namespace, console: Console) -> None:
     """Give a lead points, or take some, by hand."""
     lead_id = asked.id or ask(asked, "/v1/leads/lookup", body={"email": asked.email})["lead_id"]
-    body = {"points": asked.points, "reason": asked.reason, "by": asked.by or getpass.getuser()}
+    body = {"points": asked.points, "reason": asked.reason, "by": asked.by or whoami()}
     if asked.seconds is not None:
         body["until"] = instant_text(int(time.time()) + asked.seconds)
     taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/adjustments", body=body)
@@ -86,7 +87,7 @@ def judge(asked: argparse.Namespace, console: Console) -> None:
         "from": instant_text(asked.since),
         "until": instant_text(asked.until),
         "reason": asked.reason,
-        "by": asked.by or getpass.getuser(),
+        "by": asked.by or whoami(),
     }
     taken = ask(asked, f"/v1/leads/{quote(lead_id, safe='')}/verdicts", body=body)
     console.print(
@@ -114,16 +115,19 @@ def rank(asked: argparse.Namespace, console: Console) -> None:
 
 
 def export(asked: argparse.Namespace, console: Console) -> None:
-    """Write everything held about one person as one JSON document, page by page as it is read."""
+    """Write everything held about one person as one JSON document, page by page as it is read; a file is whole or not there."""
     lead_id = _lead_id(asked)
-    out = sys.stdout if asked.out is None else asked.out.open("w", encoding="utf-8")
+    if asked.out is None:
+        _write_export(asked, lead_id, sys.stdout)
+        return
+    unfinished = asked.out.with_name(f"{asked.out.name}.new")
     try:
-        number = _write_export(asked, lead_id, out)
+        with unfinished.open("w", encoding="utf-8") as out:
+            number = _write_export(asked, lead_id, out)
+        unfinished.replace(asked.out)
     finally:
-        if asked.out is not None:
-            out.close()
-    if asked.out is not None:
-        console.print(f"{number} items about {lead_id} in {asked.out}", soft_wrap=True)
+        unfinished.unlink(missing_ok=True)
+    console.print(f"{number} items about {lead_id} in {asked.out}", soft_wrap=True)
 
 
 def _write_export(asked: argparse.Namespace, lead_id: str, out: TextIO) -> int:
@@ -149,7 +153,7 @@ def erase(asked: argparse.Namespace, console: Console) -> None:
     whom = asked.email or asked.user_id or asked.id
     if not asked.yes:
         raise ApiError(f"nothing was erased: say --yes to erase everything about {whom}, for good")
-    body = {"by": asked.by or getpass.getuser(), "reason": asked.reason}
+    body = {"by": asked.by or whoami(), "reason": asked.reason}
     if asked.id is not None:
         said = ask(asked, f"/v1/leads/{quote(asked.id, safe='')}/erase", body=body)
     else:
@@ -231,8 +235,11 @@ def ask(
             return dict(json.loads(answer.read(), parse_float=Decimal))
     except urllib.error.HTTPError as error:
         raise ApiError(_refusal(error)) from error
-    except urllib.error.URLError as error:
-        raise ApiError(f"{stage.api_url} does not answer: {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error) or type(error).__name__
+        raise ApiError(f"{stage.api_url} does not answer: {reason}") from error
+    except (TypeError, ValueError) as error:
+        raise ApiError(f"{stage.api_url} answers what is no answer of Ripen: is the address right?") from error
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:

@@ -117,14 +117,16 @@ def _playbook(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.lead is None:
         return compiled(DEFAULT)
     Stage(asked.stage).take_settings()
-    return playbooks.current()
+    with deployments.asking(asked.stage):
+        return playbooks.current()
 
 
 def _contents(asked: argparse.Namespace, playbook: Mapping[str, Any], lead: Lead) -> tuple[str, ...]:
     """Return what the step may send: to a lead of a stage what it would choose, every arm of a test in any case."""
     tracks = tracks_of(playbook)
     if asked.track not in tracks:
-        raise MailError(f"no track is named {asked.track!r}; there are {', '.join(tracks)}")
+        there_are = f"there are {', '.join(tracks)}" if tracks else "this playbook has no tracks"
+        raise MailError(f"no track is named {asked.track!r}; {there_are}")
     steps = tracks[asked.track].steps
     for step in steps:
         if asked.step in contents_of(step):

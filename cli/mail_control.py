@@ -1,23 +1,23 @@
 """`ripen mail pause`, `resume` and `status`: whether mail goes out at all."""
 
 import argparse
-import getpass
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from cli.leads import ask, print_json
+from cli.whoami import whoami
 
 
 def pause(asked: argparse.Namespace, console: Console) -> None:
     """Stop every mail that is not on its way yet."""
-    _show(ask(asked, "/v1/mail/pause", body={"reason": asked.reason, "by": asked.by or getpass.getuser()}), console)
+    _show(ask(asked, "/v1/mail/pause", body={"reason": asked.reason, "by": asked.by or whoami()}), console)
 
 
 def resume(asked: argparse.Namespace, console: Console) -> None:
     """Let mails go out again."""
-    _show(ask(asked, "/v1/mail/resume", body={"by": asked.by or getpass.getuser()}), console)
+    _show(ask(asked, "/v1/mail/resume", body={"by": asked.by or whoami()}), console)
 
 
 def status(asked: argparse.Namespace, console: Console) -> None:

@@ -1,6 +1,7 @@
 """The `ripen` command: reads its arguments, calls one of the commands beside this module, says what went wrong."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from cli import (
     sweeps,
 )
 from shared.errors import NaiveTimeError, RipenError
-from shared.instants import parse_instant
+from shared.instants import WRITABLE, parse_instant
 from shared.playbook import DEFAULT
 from shared.playbook_problems import PlaybookError
 from shared.playbook_types import Span
@@ -40,6 +41,9 @@ _EVENT_LINES = (
     "anonymous_id; properties and traits if there are any), or a whole queue message."
 )
 
+STOPPED = 130
+"""How the command ends when somebody stopped it."""
+
 WIDTH = 160
 """Columns when the output goes to no terminal."""
 
@@ -51,14 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run one command.
 
     Returns:
-        0 when it did what was asked, 1 when it could not; argparse itself ends with 2 on arguments it cannot use.
+        0 when it did what was asked, 1 when it could not, 130 when it was stopped; argparse itself ends with 2 on
+        arguments it cannot use.
     """
     asked = _parser().parse_args(arguments)
     command: Command = asked.command
     try:
         command(asked, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+        sys.stdout.flush()
     except PlaybookError as error:
         print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nripen: stopped", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # as with `head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
         return 1
     except (RipenError, OSError) as error:
         print(f"ripen: {error}", file=sys.stderr)
@@ -501,11 +513,14 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 def _instant(text: str) -> int:
     try:
-        return parse_instant(text)
+        instant = parse_instant(text)
     except NaiveTimeError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as in 2026-01-05T09:00:00Z") from error
+    if instant not in WRITABLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of our age; write one of the years 1000 to 9999 in UTC")
+    return instant
 
 
 def _zone(text: str) -> ZoneInfo:
@@ -516,7 +531,10 @@ def _zone(text: str) -> ZoneInfo:
 
 
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}: write a number above 0")
     return number

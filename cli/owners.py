@@ -1,7 +1,6 @@
 """`ripen owners` and `ripen owner`: who is given leads, how many they have today, and when they are away."""
 
 import argparse
-import getpass
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.leads import ask, print_json
+from cli.whoami import whoami
 
 
 def show(asked: argparse.Namespace, console: Console) -> None:
@@ -33,7 +33,7 @@ def show(asked: argparse.Namespace, console: Console) -> None:
 
 def away(asked: argparse.Namespace, console: Console) -> None:
     """Say that somebody is away: they are given no lead that qualifies meanwhile, and their clocks stand still."""
-    body = {"from": asked.since, "until": asked.until, "by": asked.by or getpass.getuser()}
+    body = {"from": asked.since, "until": asked.until, "by": asked.by or whoami()}
     said = ask(asked, f"/v1/owners/{quote(asked.name, safe='')}/time-off", body=body)
     console.print(f"{escape(said['name'])} is away {_absences(said)}.", soft_wrap=True)
 

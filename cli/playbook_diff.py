@@ -23,7 +23,7 @@ from cli.playbook_files import compiled
 from cli.playbook_parts import Change, changes
 from cli.stage import Stage
 from cli.text import of_milli, points, signed
-from shared.aws import lead_walk, playbooks
+from shared.aws import deployments, lead_walk, playbooks
 from shared.errors import RipenError
 from shared.instants import instant_text
 from shared.lead import Lead
@@ -156,7 +156,8 @@ def _document(named: str | Path, stage: str | None) -> dict[str, Any]:
     if named == CURRENT:
         if stage is None:
             raise DiffError(f"{CURRENT} is the playbook of a stage: name the stage with --stage, or a file")
-        return playbooks.current()
+        with deployments.asking(stage):
+            return playbooks.current()
     return compiled(Path(named))
 
 
@@ -180,7 +181,7 @@ def _of_file(file: str, old: ScoringModel, new: ScoringModel, as_of: int | None)
 def _of_stage(stage: str, old: ScoringModel, new: ScoringModel, as_of: int) -> Comparison:
     """Compare the leads of a deployed stage, read and never written; their timelines only where rules count otherwise."""
     compared, read = Comparison(as_of), 0
-    with Console(stderr=True).status("reading leads") as status:
+    with deployments.asking(stage), Console(stderr=True).status("reading leads") as status:
         for page in lead_walk.every_lead(BANDS):
             for lead in page:
                 stored = lead if lead.filed in ("", old.filed) else _refiled(lead, old)

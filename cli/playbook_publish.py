@@ -1,7 +1,6 @@
 """`ripen playbook publish`: put a playbook in force on a running stage, and have every lead settled by it."""
 
 import argparse
-import getpass
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli import playbook_files
 from cli.stage import Stage
+from cli.whoami import whoami
 from infra.stages import PROD, STAGES
 from shared import settings
 from shared.aws import chains, deployments, playbooks, queue
@@ -93,7 +93,7 @@ def _checked(asked: argparse.Namespace, at: int, console: Console) -> dict[str, 
 
 def _put_in_force(compiled: dict[str, Any], asked: argparse.Namespace, at: int, console: Console) -> Sequence[Chain]:
     """Keep the playbook, move the pointer, then put the chains at their beginning; `--resume` makes up for a crash."""
-    bundle, by = compiled["bundle"], asked.by or getpass.getuser()
+    bundle, by = compiled["bundle"], asked.by or whoami()
     seen = playbooks.pointer()
     before = None if seen is None else seen.bundle
     if before == bundle:

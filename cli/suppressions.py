@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import getpass
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.leads import ask, print_json
+from cli.whoami import whoami
 from shared.errors import NaiveTimeError, RipenError
 from shared.instants import instant_text, parse_instant
 
@@ -41,14 +41,14 @@ class SuppressionFileError(RipenError):
 def add(asked: argparse.Namespace, console: Console) -> None:
     """Never mail an address again."""
     entry = {"email": asked.email, "reason": "manual", "why": asked.reason}
-    said = ask(asked, "/v1/suppressions", body={"suppressions": [entry], "by": asked.by or getpass.getuser()})
+    said = ask(asked, "/v1/suppressions", body={"suppressions": [entry], "by": asked.by or whoami()})
     known = "was suppressed already" if said["known"] else "is suppressed"
     console.print(f"{escape(asked.email)} {known}: no mail goes there.", soft_wrap=True)
 
 
 def remove(asked: argparse.Namespace, console: Console) -> None:
     """Take a suppression back; what the person said stays."""
-    body = {"email": asked.email, "reason": asked.reason, "by": asked.by or getpass.getuser()}
+    body = {"email": asked.email, "reason": asked.reason, "by": asked.by or whoami()}
     said = ask(asked, "/v1/suppressions/remove", body=body)
     stopped = f" It was stopped at {said['stopped_at']}, and stays so." if said["stopped_at"] else ""
     console.print(
@@ -66,7 +66,7 @@ def show(asked: argparse.Namespace, console: Console) -> None:
 def import_file(asked: argparse.Namespace, console: Console) -> None:
     """Send a file, a hundred lines at a time. Sent again, what is known already stays as it is."""
     entries = list(read_file(asked.file))
-    by = asked.by or getpass.getuser()
+    by = asked.by or whoami()
     added = sent = 0
     while chunk := entries[sent : sent + AT_ONCE]:
         said = ask(asked, "/v1/suppressions", body={"suppressions": chunk, "by": by})

@@ -13,12 +13,14 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from infra import acknowledgements
+from infra import acknowledgements, stage_check
 from infra.packages import compiled
+from infra.stage_check import StageMistakeError
 from infra.stages import STAGES, Stage
 from infra.stateful_stack import StatefulStack
 from infra.stateless_stack import StatelessStack
 from shared.playbook import reservations, unsigned
+from shared.playbook_problems import PlaybookError
 
 
 class UnknownStageError(ValueError):
@@ -97,9 +99,10 @@ def main() -> None:
     app = cdk.App()
     try:
         stage = stage_of(app)
+        stage_check.check(stage)
         _, stateless = add_stacks(app, stage)
         check_agreement(stateless, stage, compiled(stage.playbook), datetime.now(UTC).date())
-    except (UnknownStageError, UnsignedPlaybookError) as error:
+    except (UnknownStageError, StageMistakeError, PlaybookError, UnsignedPlaybookError) as error:
         sys.exit(str(error))
     app.synth()
 

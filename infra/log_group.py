@@ -6,7 +6,7 @@ from constructs import Construct
 
 from infra.stages import Stage
 
-_RETENTION = {
+RETENTION = {
     7: logs.RetentionDays.ONE_WEEK,
     30: logs.RetentionDays.ONE_MONTH,
     90: logs.RetentionDays.THREE_MONTHS,
@@ -19,6 +19,6 @@ def log_group(scope: Construct, construct_id: str, *, stage: Stage) -> logs.LogG
     return logs.LogGroup(
         scope,
         construct_id,
-        retention=_RETENTION[stage.log_days],
+        retention=RETENTION[stage.log_days],
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )

@@ -21,7 +21,7 @@ from infra.ripen_function import Platform, RipenFunction
 from infra.stages import Stage
 from infra.stateful_stack import StatefulStack
 from infra.sweep import Sweep
-from infra.topic import topic
+from infra.topic import alarms_may_ring, topic
 from infra.working_queue import FailureQueue, WorkingQueue
 from shared import contracts, table
 
@@ -35,6 +35,7 @@ class StatelessStack(cdk.Stack):
         super().__init__(scope, construct_id, **options)
         self._stage, self.state = stage, state
         self.operations = topic(self, "Operations", stage=stage)
+        alarms_may_ring(self.operations, stage=stage)
         self.alerts = topic(self, "Alerts", stage=stage)
         self.escalations = topic(self, "Escalations", stage=stage)
         if stage.alarms_mail:

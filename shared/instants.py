@@ -15,6 +15,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+WRITABLE = range(-30_610_224_000, 253_402_300_800)
+"""The years 1000 to 9999 in UTC: what is written in four digits and can be read again."""
+
 EARLIEST = 631_152_000
 """1990-01-01T00:00:00Z. A client time before it is a broken clock (many devices boot in 1970 or 1980)."""
 

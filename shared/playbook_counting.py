@@ -29,7 +29,15 @@ from shared.playbook_types import (
 from shared.rules.facts import ANSWERS_KEPT
 from shared.rules.patterns import Place
 
-FORMS = ("once", "every", "per_asset", "per_day", "count", "missing")
+EXAMPLES = {
+    "once": "true",
+    "every": "5",
+    "per_asset": "properties.path",
+    "per_day": "2",
+    "count": "{n: 3, within: 7 days}",
+    "missing": "{on: Webinar Attended, within: 3 days, asset: properties.webinar}",
+}
+FORMS = tuple(EXAMPLES)
 
 WITH_MOST = {"per_asset": 10, "per_day": 10, "missing": 5}
 """Forms that take `most`, and what it is when nothing is said."""
@@ -128,6 +136,8 @@ class Counts(Section):
         if len(forms) != 1:
             raise ValueError(f"write exactly one of {', '.join(FORMS)} (found: {', '.join(forms) or 'none'})")
         (form,) = forms
+        if said[form] is None:
+            raise MisplacedError(((form,), f"says nothing; write it as in `{form}: {EXAMPLES[form]}`"))
         if "most" in said and form not in WITH_MOST:
             takes = {"once": "once is one", "every": "the number of `every` is the most", "count": "`n` is the most"}
             raise MisplacedError((("most",), f"goes with {', '.join(WITH_MOST)}; leave it out: {takes[form]}"))

@@ -67,7 +67,14 @@ ROOMS: dict[str, set[str]] = {
     | {"shared.aws", "shared.intake", "shared.rules", "shared.mail", "shared.messages"}
     | {"shared.bundle", "shared.contracts", "shared.telemetry", "aws_lambda_powertools", "pydantic"},
     "cli": {"shared", "cli", "infra", "pydantic", "rich"},
-    "infra": {"infra", "shared.bundle", "shared.contracts", "shared.playbook", "shared.table"}
+    "infra": {
+        "infra",
+        "shared.bundle",
+        "shared.contracts",
+        "shared.playbook",
+        "shared.playbook_problems",
+        "shared.table",
+    }
     | {"aws_cdk", "cdk_nag", "constructs", "jsii", "uv"},
     "infra.local": {"infra", "shared.contracts", "shared.instants", "shared.keys", "shared.playbook", "shared.table"}
     | {"aiosmtpd", "liquid", "markupsafe", "ministack", "requests", "rich", "segment", "urllib3", "werkzeug"}

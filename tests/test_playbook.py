@@ -43,6 +43,8 @@ MISTAKES = [
     ("counts: {every: 5}", "counts: {}", f"{PRICING}.counts", "write exactly one of once, every"),
     ("counts: {every: 5}", "counts: {every: 5, once: true}", f"{PRICING}.counts", "(found: once, every)"),
     ("counts: {every: 5}", "counts: {every: true}", f"{PRICING}.counts.every", "needs a number, as in `every: 5`"),
+    ("counts: {every: 5}", "counts: {once: null}", f"{PRICING}.counts.once", "says nothing; write it as in `once: true`"),
+    ("counts: {every: 5}", "counts: {count: }", f"{PRICING}.counts.count", "as in `count: {n: 3, within: 7 days}`"),
     ("counts: {every: 5}", "counts: {every: }", f"{PRICING}.counts.every", "a lead remembers a finite number"),
     ("counts: {every: 5}", "counts: {every: 51}", f"{PRICING}.counts.every", "51 is too large; write at most 50"),
     ("counts: {every: 5}", "counts: {evry: 5}", f"{PRICING}.counts.evry", "write every"),

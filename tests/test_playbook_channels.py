@@ -27,10 +27,10 @@ def compiled(tmp_path: Path, *, steps: list[dict[str, Any]] | None = None, **mai
 
 
 def test_a_webhook_is_compiled_with_its_fields_and_secrets(tmp_path):
-    step = {"channel": "webhook", "to": "ads", "content": "decision-hook", "delay": "1 day"}
+    step = {"channel": "webhook", "to": "ads", "content": "my-hook", "delay": "1 day"}
     document = compiled(tmp_path, webhooks={"ads": {"url": URL, "sends": ["email", "company"], "secrets": [2, 1]}})
     assert document["mail"]["webhooks"] == {"ads": {"url": URL, "sends": ["email", "company"], "secrets": [2, 1]}}
-    with pytest.raises(PlaybookError, match="no mail is named decision-hook"):
+    with pytest.raises(PlaybookError, match="no mail is named my-hook"):
         compiled(tmp_path, steps=[step], webhooks={"ads": {"url": URL}})
 
 

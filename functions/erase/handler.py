@@ -23,6 +23,7 @@ from functions.erase import asking, clearing, requests
 from functions.erase.requests import RefusedError
 from shared.aws.erasure import get_erasure
 from shared.errors import ConflictError, InvalidInputError
+from shared.intake.body import read_body
 from shared.telemetry import logger, metrics
 
 LEFT_FOR_ONE_STEP = 5_000
@@ -60,10 +61,10 @@ def _called(event: dict[str, Any], now: int) -> dict[str, Any]:
                 raise RefusedError(404, "not_found", "no such erasure")
             return requests.erasure_view(erasure)
         case "POST", [*_, "v1", "leads", "erase"]:
-            said = requests.read_body(event)
+            said = read_body(event, longest=requests.MAX_BODY, example=requests.BODY)
             erasure_id = asking.erase(requests.read_home(said), requests.read_order(said, now))
         case "POST", [*_, "v1", "leads", lead_id, "erase"]:
-            said = requests.read_body(event)
+            said = read_body(event, longest=requests.MAX_BODY, example=requests.BODY)
             erasure_id = asking.erase(requests.lead_id_of(lead_id), requests.read_order(said, now))
         case _:
             raise RefusedError(404, "not_found", "there is no such route")

@@ -1,8 +1,5 @@
 """What is asked over HTTP: who may, who is meant, by whom and why, checked; and an erasure as the API shows it."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +14,9 @@ from shared.keys import key_kind
 
 MAX_BODY = 8_192
 """Characters."""
+
+BODY = '{"by": "maria", "reason": "asked by mail"}'
+"""What a body is like."""
 
 MAX_IDENTIFIER = 256
 MAX_REASON = 120
@@ -61,25 +61,6 @@ def lead_id_of(text: str) -> str:
 
 def is_erasure_id(text: str) -> bool:
     return _ERASURE_ID.fullmatch(text) is not None
-
-
-def read_body(event: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the body's object.
-
-    Raises:
-        InvalidInputError: It is none.
-    """
-    body = event.get("body") or ""
-    if len(body) > MAX_BODY:
-        raise InvalidInputError("body", f"has more than {MAX_BODY} characters")
-    try:
-        said = json.loads(base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body)
-    except (RecursionError, ValueError, binascii.Error) as error:
-        raise InvalidInputError("body", 'must be JSON, as in {"by": "maria", "reason": "asked by mail"}') from error
-    if not isinstance(said, dict):
-        raise InvalidInputError("body", "must be a JSON object")
-    return said
 
 
 def read_order(said: Mapping[str, Any], at: int) -> Order:

@@ -39,6 +39,7 @@ from shared.aws import sns_https
 from shared.aws.secret_values import signing_secret
 from shared.aws.sns_https import NoCertificateError
 from shared.errors import InvalidInputError
+from shared.intake.body import read_body
 from shared.keys import key_kind
 from shared.telemetry import logger, metrics
 
@@ -99,7 +100,7 @@ def _asked(event: Mapping[str, Any], now: int) -> Answer:
         said = {"code": "unauthorized", "message": "send Authorization: Bearer <admin key>"}
         return _answer(HTTPStatus.UNAUTHORIZED, said)
     try:
-        said = dict(suppressions.read_body(event))
+        said = read_body(event, longest=suppressions.MAX_BODY, example=suppressions.BODY)
         path = event["rawPath"].rstrip("/")
         if path.endswith("/lookup"):
             return _answer(HTTPStatus.OK, suppressions.look_up(said))

@@ -5,8 +5,6 @@ An address stands in the request alone: what is kept goes by its keyed hash. A l
 what is known already stays as it is.
 """
 
-import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -27,6 +25,11 @@ MOST = 100
 """Addresses of one request: each is a few writes, and all of them fit well into the time of one answer."""
 
 MAX_BODY = 100_000
+"""Characters."""
+
+BODY = '{"email": "ada@example.com"}'
+"""What a body is like."""
+
 MAX_ADDRESS = 254
 MAX_WHY = 120
 MAX_BY = 64
@@ -100,25 +103,6 @@ def look_up(said: Mapping[str, Any]) -> dict[str, Any]:
     """
     _only(said, ("email",), "a look at one address")
     return _view(addresses.get_address(address_hash(_email(said.get("email"), "email"), identity_secret())))
-
-
-def read_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    Return the object that was posted.
-
-    Raises:
-        InvalidInputError: There is none.
-    """
-    body = event.get("body") or ""
-    if len(body) > MAX_BODY:
-        raise InvalidInputError("body", f"has more than {MAX_BODY} characters")
-    try:
-        said = json.loads(base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body)
-    except (RecursionError, ValueError, binascii.Error) as error:
-        raise InvalidInputError("body", 'must be JSON, as in {"email": "ada@example.com"}') from error
-    if not isinstance(said, dict):
-        raise InvalidInputError("body", "must be a JSON object")
-    return said
 
 
 def _keep(entry: Entry, by: str, now: int) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from functions.sales.api import RefusedError, check_key, raw_body
 from shared.aws import owners, playbooks
 from shared.errors import ConflictError
-from shared.instants import DAY, instant_text, parse_instant
+from shared.instants import DAY, WRITABLE, instant_text, parse_instant
 from shared.owners import OwnerState, TimeOff
 from shared.rules.calendars import days_off
 from shared.rules.routing import HandoffPolicy, Person, handoff_policy, today
@@ -124,15 +124,20 @@ def _keep(person: Person, change: Change, policy: HandoffPolicy, at: int) -> dic
 
 def _instant(field: str, said: str, zone: str) -> int:
     """Return the instant; of a day its beginning in the zone, or as `until` its end."""
+    instant: int | None
     try:
         if DATE.fullmatch(said):
             ((begins, ends),) = days_off(zone, [(said, said)])
-            return ends if field == "until" else begins
-        return parse_instant(said.replace(" ", "+"))
+            instant = ends if field == "until" else begins
+        else:
+            instant = parse_instant(said.replace(" ", "+"))
     except (OverflowError, ValueError):
+        instant = None
+    if instant is None or instant not in WRITABLE:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST, "invalid", f"{field}: must be a day (2026-12-21) or a time with a zone"
-        ) from None
+        )
+    return instant
 
 
 def _shown(person: Person, state: OwnerState, policy: HandoffPolicy, at: int) -> dict[str, Any]:

@@ -194,6 +194,13 @@ def test_columns_that_cannot_be_meant_stop_it_before_it_begins(
     assert stage.batches == []
 
 
+def test_a_file_of_columns_that_is_no_text_is_named(imported: Import, tmp_path: Path) -> None:
+    said = tmp_path / "columns.txt"
+    said.write_bytes("Straße=street".encode("cp1252"))
+    ran = imported("Email\nada@example.com\n", "--map-file", str(said))
+    assert (ran.code, f"{said}: is no text in UTF-8" in ran.err) == (1, True)
+
+
 def test_consent_counts_from_when_it_was_given_and_says_where(imported: Import, stage: Stage) -> None:
     text = "Email,Consent,Consent Date,Consent Source,Created At\nada@example.com,yes,2025-02-03T00:00:00Z,fair,2024-01-01T00:00:00Z\n"
     assert imported(text).code == 0
@@ -425,6 +432,10 @@ def test_a_stage_that_refuses_the_key_ends_it_with_its_reason(imported: Import, 
     [
         ("http://api.example.com", KEY, "in the open"),
         ("api.example.com", KEY, "is no address"),
+        ("https://api.example.com:abc", KEY, "is no address"),
+        ("https://api.example.com:99999", KEY, "is no address"),
+        ("http://[::1", KEY, "is no address"),
+        ("https://api example.com", KEY, "is no address"),
         ("https://api.example.com", "public_site_x", "needs a server key"),
     ],
 )

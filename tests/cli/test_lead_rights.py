@@ -91,6 +91,17 @@ def test_an_export_is_one_document_whatever_the_pages(
     assert printed["items"] == said["items"]
 
 
+def test_an_export_that_fails_leaves_no_half_of_one_and_takes_no_older_one_away(
+    stage: None, ripen: Ripen, tmp_path: Path
+) -> None:
+    file = tmp_path / "ada.json"
+    file.write_text("of yesterday", encoding="utf-8")
+    ran = ripen("lead", "export", "--id", "a" * 16, "--out", file)
+    assert (ran.code, "no such lead" in ran.err) == (1, True)
+    assert file.read_text(encoding="utf-8") == "of yesterday"
+    assert not file.with_name("ada.json.new").exists()
+
+
 def test_nobody_is_erased_without_yes(stage: None, ripen: Ripen) -> None:
     ran = ripen("lead", "erase", "--email", EMAIL_ADDRESS, "--reason", "asked")
     assert ran.code == 1

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -212,3 +213,35 @@ def test_a_verdict_by_hand_is_taken_and_what_is_wrong_with_one_is_said(aws: Aws,
     )
     assert turned.code == 1
     assert "from lies after until" in turned.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"HTTP/1.0 200 OK\r\ncontent-length: 99\r\n\r\n{", "does not answer: IncompleteRead"),
+        (b"220 mail.example.com ESMTP\r\n", "does not answer: 220 mail.example.com"),
+        (b"HTTP/1.0 200 OK\r\n\r\n<html>Please log in</html>", "is the address right?"),
+        (b"HTTP/1.0 200 OK\r\n\r\n5", "is the address right?"),
+    ],
+    ids=["half an answer", "another protocol", "a page", "a number"],
+)
+def test_what_answers_in_place_of_the_stage_is_told_with_its_address(
+    answer: bytes, problem: str, ripen: Ripen, local_stage: Callable[..., Outputs]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        local_stage(api_url=f"http://127.0.0.1:{port}")
+
+        def once() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=once)
+        thread.start()
+        ran = ripen("leads")
+        thread.join()
+    assert (ran.code, ran.out) == (1, "")
+    assert f"ripen: http://127.0.0.1:{port} " in ran.err
+    assert problem in ran.err

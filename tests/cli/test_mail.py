@@ -67,6 +67,8 @@ def test_a_step_is_named_by_its_number_or_by_one_of_its_contents(ripen: Ripen, t
         assert "write a number from 1 to" in ran.err
     nowhere = ripen("mail", "preview", "nowhere", "1", "--out", tmp_path)
     assert (nowhere.code, "no track is named 'nowhere'; there are awareness" in nowhere.err) == (1, True)
+    none = ripen("mail", "preview", "awareness", "1", "--playbook", "two-factors", "--out", tmp_path)
+    assert (none.code, "; this playbook has no tracks" in none.err) == (1, True)
 
 
 def test_a_preview_is_of_the_playbook_that_is_named(ripen: Ripen, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_pause_says_who_and_why_and_that_nothing_is_lost(asked):
 
 
 def test_the_one_who_is_logged_in_resumes(asked, monkeypatch):
-    monkeypatch.setattr(mail_control.getpass, "getuser", lambda: "maria")
+    monkeypatch.setattr("getpass.getuser", lambda: "maria")
     assert "Mails go out." in printed(mail_control.resume)
     assert asked == [("/v1/mail/resume", {"by": "maria"})]
 

@@ -223,3 +223,20 @@ def test_a_file_without_events_is_no_score(ripen: Ripen, tmp_path: Path) -> None
     assert ran.code == 1
     assert "there is no event in it" in ran.err
     assert ripen("score", tmp_path / "nowhere.jsonl").code == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ({"event_id": "1", "name": "x", "email": "a@b.example", "occurred_at": "9999-12-31T23:59:59-14:00"}, "occurred_at"),
+        ({"event_id": "1", "name": "x", "email": "a@b.example", "occurred_at": NOON,
+          "received_at": "0001-01-01T00:00:00+14:00"}, "received_at"),
+        ({"type": "track", "event": "x", "userId": "u", "timestamp": "9999-12-31T23:59:59-14:00"}, "timestamp"),
+    ],
+)  # fmt: skip
+def test_a_time_that_could_not_be_written_again_is_told_with_its_line(
+    line: dict[str, Any], field: str, ripen: Ripen, tmp_path: Path
+) -> None:
+    ran = ripen("score", written(tmp_path, [line]))
+    assert (ran.code, ran.out) == (1, "")
+    assert f"events.jsonl:1: {field} must lie in one of the years 1000 to 9999" in ran.err

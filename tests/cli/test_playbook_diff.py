@@ -345,14 +345,13 @@ def test_a_broken_playbook_is_told_with_its_problems(ripen: Ripen, edited: Edite
     assert "points" in ran.err
 
 
+OUTPUTS = ("TableName", "SettleQueueUrl", "ResettleQueueUrl")
+
+
 @pytest.fixture
 def stage(aws: Aws, context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """A stage under moto that the command finds as `dev`."""
-    outputs = {
-        "TableName": aws.table_name,
-        "SettleQueueUrl": aws.settle_queue_url,
-        "ResettleQueueUrl": aws.resettle_queue_url,
-    }
+    outputs = dict(zip(OUTPUTS, (aws.table_name, aws.settle_queue_url, aws.resettle_queue_url), strict=True))
     monkeypatch.setattr("shared.aws.deployments.stack_outputs", lambda _stage: outputs)
     playbooks.forget()
     yield aws
@@ -415,6 +414,16 @@ def test_a_stage_and_a_file_of_its_events_say_the_same(
     assert without_ids(of_stage.json) == without_ids(of_file.json)
     assert of_stage.json["moves"]
     assert stage.items() == before
+
+
+@pytest.mark.parametrize("old", ["current", "default"])
+def test_a_stage_that_may_not_be_read_is_named_with_the_reason(
+    old: str, ripen: Ripen, stage: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.aws.deployments.stack_outputs", lambda _stage: dict.fromkeys(OUTPUTS, "another"))
+    ran = ripen("playbook", "diff", old, "funnel", "--stage", "dev")
+    assert (ran.code, ran.out) == (1, "")
+    assert "ripen: stage dev: An error occurred (ResourceNotFoundException)" in ran.err
 
 
 def test_publishing_does_to_a_stage_what_the_diff_said(

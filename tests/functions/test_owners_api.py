@@ -96,6 +96,8 @@ def test_time_off_is_taken_back_by_its_beginning_or_all_at_once(aws: Aws, contex
         ({"from": "2026-02-30", "until": "2026-03-07"}, "from: must be a day (2026-12-21) or a time with a zone"),
         ({"from": "2026-02-20T09:00:00", "until": "2026-03-07"}, "from: must be a day"),
         ({"from": "tomorrow", "until": "2026-03-07"}, "from: must be a day"),
+        ({"from": "9999-12-01", "until": "9999-12-31"}, "until: must be a day"),
+        ({"from": "9999-12-01", "until": "9999-12-31T23:59:59-14:00"}, "until: must be a day"),
         ({"until": "2026-03-07"}, "from: Field required"),
         ({"from": "2026-02-20", "until": "2026-03-07", "by": "a@b.example"}, "by: "),
         ({"from": "2026-02-20", "until": "2026-03-07", "to": "x"}, "to: Extra inputs"),

@@ -128,6 +128,20 @@ def test_every_alarm_reaches_operations(stage):
         assert logical_id(action).startswith("Operations")
 
 
+@pytest.mark.parametrize("stage", DEPLOYED_STAGES)
+def test_operations_takes_what_alarms_publish(stage):
+    """The policy that refuses plain text takes the place of the one that lets alarms in."""
+    (policy,) = (
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in synthesis(stage).resources("AWS::SNS::TopicPolicy").values()
+        if any(logical_id(holder).startswith("Operations") for holder in policy["Properties"]["Topics"])
+    )
+    (allowed,) = (statement for statement in policy if statement["Effect"] == "Allow")
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_queue_sets_failures_aside_where_an_alarm_rings(stage):
     made = synthesis(stage)
