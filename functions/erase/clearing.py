@@ -29,9 +29,9 @@ from shared.aws.erasure import (
 )
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import address_hash, normal_number, number_hash
+from shared.identity import address_hash, number_hash
 from shared.lead import Alias, Erased, LeadEvent
-from shared.rules.erasing import belonging, is_first, left_over, parted
+from shared.rules.erasing import belonging, is_first, left_over, numbers_said, parted
 from shared.telemetry import logger, metrics
 
 PAGE = 25
@@ -141,8 +141,7 @@ def _page(erasure: Erasure) -> tuple[Erasure, list[dict[str, Any]]]:
         step.counts["homes"] += 1
     secret = identity_secret()
     step.addresses |= {address_hash(event.email, secret) for event in step.events if event.email}
-    numbers = {normal_number(str(event.traits.get("phone", ""))) for event in step.events if event.source == "server"}
-    step.addresses |= {number_hash(number, secret) for number in numbers if number is not None}
+    step.addresses |= {number_hash(number, secret) for number in numbers_said(step.events)}
     new = sorted(step.addresses - set(erasure.addresses))
     return replace(
         erasure,

@@ -17,10 +17,10 @@ from shared.aws import leads, partitions, timeline
 from shared.aws.leads import read_entry
 from shared.aws.secret_values import identity_secret
 from shared.errors import InvalidInputError
-from shared.identity import address_hash
+from shared.identity import address_hash, number_hash
 from shared.instants import DAY, instant_text
 from shared.lead import Alias, Lead
-from shared.rules.erasing import belonging, is_first, parted
+from shared.rules.erasing import belonging, is_first, number_held, numbers_said, parted
 
 SCHEMA = 1
 """Version of the shape of an export."""
@@ -86,7 +86,8 @@ def export_page(lead: Lead, cursor_text: str | None) -> dict[str, Any]:
     homes = frozenset(leads.homes_of(lead))
     places = _places(lead, homes, cursor.found)
     place = next((each for each in places if _order(each) >= _order(cursor.place)), places[-1])
-    items, after = partitions.page(place, after=cursor.after, limit=PAGE)
+    # A place that is gone since the page before says nothing of where to begin in the next one.
+    items, after = partitions.page(place, after=cursor.after if place == cursor.place else "", limit=PAGE)
     if place.startswith("ADDR#"):
         shown = _of_address(place, items, homes)
     else:
@@ -111,8 +112,11 @@ def _order(place: str) -> tuple[bool, str]:
 
 
 def _addresses(lead: Lead) -> list[str]:
+    """Return the hashes of the mail addresses and of the phone number that the lead itself names."""
     named_by = [text.removeprefix("email#") for text in lead.identities if text.startswith("email#")]
-    return named_by if lead.address_hash is None else [*named_by, lead.address_hash]
+    number = number_held(lead)
+    numbers = [] if number is None else [number_hash(number, identity_secret())]
+    return [*named_by, *numbers] if lead.address_hash is None else [*named_by, *numbers, lead.address_hash]
 
 
 def _of_address(place: str, items: list[dict[str, Any]], homes: frozenset[str]) -> list[dict[str, Any]]:
@@ -142,6 +146,7 @@ def _of_home(place: str, items: list[dict[str, Any]], homes: frozenset[str], fou
                 shown.append({"kind": "timeline", "home": here, **_plain(item), "events": [e.to_json() for e in mine]})
             secret = identity_secret()
             found |= {table.address_pk(address_hash(event.email, secret)) for event in mine if event.email}
+            found |= {table.address_pk(number_hash(number, secret)) for number in numbers_said(mine)}
         elif device is None or is_first(device.claims, homes):
             shown.append({"kind": _kind(item), "home": here, **_plain(item)})
             held = item.get("paused", ())

@@ -6,7 +6,7 @@ that several people used only their own part.
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from shared.identity import ANONYMOUS
+from shared.identity import ANONYMOUS, normal_number
 from shared.lead import Alias, Entry, Erased, Lead, LeadEvent
 from shared.rules.people import GONE, claimed_by, is_gone, named
 
@@ -60,6 +60,18 @@ def parted(
 def is_first(claims: Collection[tuple[int, str]], homes: Collection[str]) -> bool:
     """Tell whether the person claimed the device first: what else rests there is of the visitor they then were."""
     return bool(claims) and min(claims)[1] in homes
+
+
+def numbers_said(events: Iterable[LeadEvent]) -> set[str]:
+    """Return the phone numbers that a server said are the person's. One that a browser names may be anybody's."""
+    said = {normal_number(str(event.traits.get("phone", ""))) for event in events if event.source == "server"}
+    return {number for number in said if number is not None}
+
+
+def number_held(lead: Lead) -> str | None:
+    """Return the phone number of the profile where a server said it: events older than the timeline do not any more."""
+    phone = lead.value("phone") if lead.proven("phone") else None
+    return normal_number(phone) if isinstance(phone, str) else None
 
 
 def left_over(device: Alias, homes: Collection[str]) -> Alias:

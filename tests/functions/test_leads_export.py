@@ -10,8 +10,8 @@ from functions.leads.handler import handler
 from shared import table
 from shared.aws import addresses, clients
 from shared.aws.items import to_item
-from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
-from shared.instants import HOUR
+from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home, number_hash
+from shared.instants import HOUR, MINUTE
 from shared.keys import mint_key
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.erasure_world import EMAIL_ADDRESS, EMAIL_HOME, LEAD_ID, NOW, USER_ID, ada, did
@@ -120,6 +120,33 @@ def test_the_address_of_somebody_else_is_not_shown(context: Context):
     items = every_item(home(USER, "attacker", IDENTITY_SECRET))
     assert "address" not in kinds(items)
     assert "address" in kinds(every_item(home(USER, "victim", IDENTITY_SECRET)))
+
+
+@pytest.mark.parametrize("timeline", [True, False])
+def test_what_is_held_of_a_phone_number_is_shown(timeline, aws: Aws, context: Context):
+    """Who may text it and since when; also when only the profile still says whose number it is."""
+    ada(context)
+    said = {"channel": "sms", "agreed": True, "text": "Text me"}
+    did(context, "s1", user_id=USER_ID, at=NOW - 50 * MINUTE, traits={"phone": "+46 70 123 45 67"}, properties={"consent": said})  # fmt: skip
+    for item in aws.items():
+        if not timeline and item["SK"].startswith(table.EVENTS_PREFIX):
+            clients.dynamodb().delete_item(TableName=aws.table_name, Key=to_item({n: item[n] for n in ("PK", "SK")}))
+    number = number_hash("+46701234567", IDENTITY_SECRET)
+    assert kinds([item for item in every_item() if item.get("address") == number]) == ["address", "consent"]
+
+
+def test_a_number_that_only_a_browser_named_is_not_shown(context: Context):
+    said = {"channel": "sms", "agreed": True, "text": "Text me"}
+    did(context, "s1", user_id=USER_ID, traits={"phone": "+46 70 123 45 67"}, properties={"consent": said})
+    did(context, "p1", source="public", user_id="other", traits={"phone": "+46701234567"})
+    assert "address" not in kinds(every_item(home(USER, "other", IDENTITY_SECRET)))
+
+
+def test_a_place_that_is_gone_between_two_pages_hides_nothing_of_the_next(context: Context):
+    ada(context)
+    gone = base64.urlsafe_b64encode(json.dumps(["LEAD#2222222222222222", "Z", []]).encode()).decode()
+    _, first = page(cursor=gone)
+    assert first["items"] != []
 
 
 def test_homes_and_addresses_that_only_events_name_are_shown(context: Context):
