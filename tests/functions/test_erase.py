@@ -15,6 +15,7 @@ from shared.aws.erasure import MARKED
 from shared.aws.items import to_item
 from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
 from shared.instants import DAY, HOUR
+from shared.intake.fields import identifier
 from shared.lead import Alias, Erased, Lead, LeadEvent, queue_message
 from shared.mailing import ConsentProof
 from tests.conftest import IDENTITY_SECRET, REGION, Aws, Context
@@ -230,8 +231,16 @@ def test_asking_twice_is_one_erasure(aws: Aws, context: Context, monkeypatch):
     assert aws.items() == before
 
 
+def test_every_user_id_that_the_intake_takes_can_be_named(context: Context):
+    said = "Ada\u00a0Canary"
+    did(context, "o1", "Identified", user_id=identifier(said, "userId"))
+    assert call("/v1/leads/erase", ORDER | {"user_id": said})[0] == 200
+
+
 @pytest.mark.parametrize(
-    "body", [{"email": " Ada.Canary@Northbound.example "}, {"user_id": USER_ID}], ids=["email", "user id"]
+    "body",
+    [{"email": " Ada.Canary@Northbound.example "}, {"user_id": USER_ID}, {"user_id": f" {USER_ID}\t"}],
+    ids=["email", "user id", "user id with blanks around it"],
 )
 def test_who_is_meant_can_be_said_by_address_or_user_id(body, context: Context):
     ada(context)
