@@ -20,7 +20,7 @@ from shared.errors import InvalidInputError
 from shared.identity import address_hash, number_hash
 from shared.instants import DAY, instant_text
 from shared.lead import Alias, Lead
-from shared.rules.erasing import belonging, is_first, number_held, numbers_said, parted
+from shared.rules.erasing import belonging, is_first, number_held, numbers_said, own_part, parted
 
 SCHEMA = 1
 """Version of the shape of an export."""
@@ -123,7 +123,7 @@ def _of_address(place: str, items: list[dict[str, Any]], homes: frozenset[str]) 
     name = place.removeprefix("ADDR#")
     if partitions.is_foreign(name, homes):
         return []
-    return [{"kind": _kind(item), "address": name, **_plain(item)} for item in items]
+    return [{"kind": _kind(item), "address": name, **_plain(own_part(item, homes))} for item in items]
 
 
 def _of_home(place: str, items: list[dict[str, Any]], homes: frozenset[str], found: set[str]) -> list[dict[str, Any]]:

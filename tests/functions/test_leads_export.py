@@ -13,6 +13,7 @@ from shared.aws.items import to_item
 from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home, number_hash
 from shared.instants import HOUR, MINUTE
 from shared.keys import mint_key
+from shared.mailing import SendRef
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.erasure_world import EMAIL_ADDRESS, EMAIL_HOME, LEAD_ID, NOW, USER_ID, ada, did
 
@@ -133,6 +134,22 @@ def test_what_is_held_of_a_phone_number_is_shown(timeline, aws: Aws, context: Co
             clients.dynamodb().delete_item(TableName=aws.table_name, Key=to_item({n: item[n] for n in ("PK", "SK")}))
     number = number_hash("+46701234567", IDENTITY_SECRET)
     assert kinds([item for item in every_item() if item.get("address") == number]) == ["address", "consent"]
+
+
+def test_of_a_number_that_two_people_have_only_the_persons_own_messages_are_shown(aws: Aws, context: Context):
+    number = number_hash("+46701234567", IDENTITY_SECRET)
+    for user_id in ("ada", "bob"):
+        did(context, f"n-{user_id}", "Identified", user_id=user_id, traits={"phone": "+46701234567"})
+    ids = {user_id: home(USER, user_id, IDENTITY_SECRET) for user_id in ("ada", "bob")}
+    sends = [{"at": "2026-11-18T09:00:00Z", "send": SendRef(each, "decision", 1, 0).send_id} for each in ids.values()]
+    holds = {f"{each}#1" for each in ids.values()}
+    put(aws, PK=table.address_pk(number), SK=table.ADDRESS_SK, version=1, recent=sends, paused_by=holds)
+    for user_id, lead_id in ids.items():
+        (held,) = [item for item in every_item(lead_id) if item.get("address") == number]
+        assert ([each["send"] for each in held["recent"]], held["paused_by"]) == (
+            [SendRef(lead_id, "decision", 1, 0).send_id],
+            [f"{lead_id}#1"],
+        ), user_id
 
 
 def test_a_number_that_only_a_browser_named_is_not_shown(context: Context):
