@@ -289,6 +289,7 @@ def test_only_an_admin_key_erases(kind, context: Context):
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "x" * 121}, "reason"),
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "asked as ada@x.example"}, "reason"),
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "x", "force": True}, "force"),
+        (f"/v1/leads/{LEAD_ID}/erase", '{"\\ud800": 1}', "\ud800"),
         ("/v1/leads/erase", ORDER, "email"),
         ("/v1/leads/erase", ORDER | {"email": "a@b.example", "user_id": "u"}, "email"),
         ("/v1/leads/erase", ORDER | {"email": "nobody"}, "email"),
