@@ -80,6 +80,20 @@ def is_send_of(send_id: str, homes: Collection[str]) -> bool:
     return ref is not None and ref.lead_id in homes
 
 
+def to_look_at(known: Collection[str], sure: Iterable[str], claimed: Iterable[str], *, most: int) -> list[str]:
+    """
+    Return the addresses that are to be looked at besides the known ones.
+
+    Args:
+        known: Those that are looked at anyway.
+        sure: Those that a server or we ourselves said are the person's.
+        claimed: Those that only a browser said. Whoever has the key of a page can name thousands.
+        most: Known ones and new ones together, from which on those that are only claimed are left out.
+    """
+    new = sorted({*sure} - {*known})
+    return new + sorted({*claimed} - {*known, *new})[: max(0, most - len(known) - len(new))]
+
+
 def numbers_said(events: Iterable[LeadEvent]) -> set[str]:
     """Return the phone numbers that a server said are the person's. One that a browser names may be anybody's."""
     said = {normal_number(str(event.traits.get("phone", ""))) for event in events if event.source == "server"}

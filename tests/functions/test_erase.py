@@ -14,7 +14,7 @@ from shared.aws import addresses, clients, consent_proofs, leads, timeline
 from shared.aws.erasure import MARKED
 from shared.aws.items import to_item
 from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
-from shared.instants import DAY, HOUR
+from shared.instants import DAY, HOUR, MINUTE
 from shared.intake.fields import identifier
 from shared.lead import Alias, Erased, Lead, LeadEvent, queue_message
 from shared.mailing import ConsentProof
@@ -630,3 +630,18 @@ def test_an_erased_lead_is_in_no_index(aws: Aws, context: Context):
     assert any(table.RANK_KEY in item for item in aws.items())
     ask()
     assert not any(table.RANK_KEY in item for item in aws.items())
+
+
+def test_an_erasure_takes_up_a_bounded_number_of_addresses_that_a_browser_named(context: Context, monkeypatch):
+    """Whoever has the key of a page can name thousands as a user's; the record that lists them is one item of 400 KB."""
+    monkeypatch.setattr(clearing, "MOST_ADDRESSES", 4)
+    ada(context)
+    for number in range(6):
+        did(context, f"p{number}", source="public", user_id=USER_ID, email=f"a{number}@canary.example")
+    own = [f"own{number}@canary.example" for number in range(2)]
+    for email in own:
+        did(context, email, "Identified", user_id=USER_ID, email=email, at=NOW - 50 * MINUTE)
+    done = finish(ask(), monkeypatch)
+    assert done.counts["addresses"] == 4
+    theirs = [ADDRESS, *(address_hash(email, IDENTITY_SECRET) for email in own)]
+    assert {addresses.get_address(name).suppressed for name in theirs} == {"erased"}

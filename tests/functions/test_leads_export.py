@@ -7,12 +7,14 @@ import pytest
 
 from functions.leads import export
 from functions.leads.handler import handler
+from functions.score.handler import handler as score
 from shared import table
 from shared.aws import addresses, clients
 from shared.aws.items import to_item
 from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home, number_hash
 from shared.instants import HOUR, MINUTE
 from shared.keys import mint_key
+from shared.lead import LeadEvent, queue_message
 from shared.mailing import SendRef
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.erasure_world import EMAIL_ADDRESS, EMAIL_HOME, LEAD_ID, NOW, USER_ID, ada, did
@@ -150,6 +152,25 @@ def test_of_a_number_that_two_people_have_only_the_persons_own_messages_are_show
             [SendRef(lead_id, "decision", 1, 0).send_id],
             [f"{lead_id}#1"],
         ), user_id
+
+
+def test_however_many_addresses_a_browser_names_the_next_page_can_be_asked_for(context: Context):
+    """API Gateway takes 10 KB of address and headers; whoever has the key of a page can name thousands."""
+    said = [
+        LeadEvent(f"m{number}", "Identified", NOW - HOUR, NOW - HOUR, "public", user_id=USER_ID, email=f"a{number}@x.example")
+        for number in range(400)
+    ]  # fmt: skip
+    body = json.dumps(queue_message("public", NOW - HOUR, said))
+    assert score({"Records": [{"messageId": "m", "body": body}]}, context) == {"batchItemFailures": []}
+    did(context, "own", "Identified", user_id=USER_ID, email=EMAIL_ADDRESS, at=NOW - 50 * MINUTE)
+    shown, cursor = set(), None
+    while True:
+        _, answer = page(cursor=cursor)
+        shown |= {item.get("address") for item in answer["items"]}
+        if (cursor := answer["next"]) is None:
+            break
+        assert len(cursor) < 8_000
+    assert ADDRESS in shown
 
 
 def test_a_number_that_only_a_browser_named_is_not_shown(context: Context):
