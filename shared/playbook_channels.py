@@ -38,13 +38,19 @@ class Sms(Section):
 def _public_address(said: str) -> str:
     try:
         parts = urlsplit(said)
-        host, port, secret = parts.hostname or "", parts.port, parts.username or parts.password
+        host, port, secret = (parts.hostname or "").removesuffix("."), parts.port, parts.username or parts.password
     except ValueError as error:
         raise ValueError(f"{said!r} is no address; write it as in https://hooks.example.com/ripen") from error
     if parts.scheme != "https" or not host:
         raise ValueError(f"{said!r} must begin with https://; what we post is for the receiver alone")
     if secret is not None or parts.fragment:
         raise ValueError("must hold neither a password nor a part after #; the signature shows who posts")
+    if not said.isascii():
+        raise ValueError(
+            "must be written as it travels: xn-- names for the host, %.. in the path; a browser copies it so"
+        )
+    if not all(0 < len(part) < 64 for part in host.split(".")):
+        raise ValueError(f"{host!r} is no host: each part between its dots has 1 to 63 signs")
     if port == 0:
         raise ValueError("has no port 0; leave it out")
     try:

@@ -57,6 +57,11 @@ def test_a_step_to_a_webhook_nobody_named_is_refused(tmp_path):
         ("https://hooks.example.com:99999/", "is no address"),
         ("https://hooks.example.com:0/", "no port 0"),
         ("https:///path", "must begin with https"),
+        ("https://localhost./", "no host of the open internet"),
+        ("https://hooks..example.com/", "1 to 63 signs"),
+        (f"https://{'a' * 64}.example.com/", "1 to 63 signs"),
+        ("https://h\u00f6oks.example.com/", "as it travels"),
+        ("https://hooks.example.com/\u00fc", "as it travels"),
         ("ftp://hooks.example.com/", "begins with http"),
     ],
 )

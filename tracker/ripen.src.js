@@ -94,6 +94,7 @@
   }
 
   const forget = () => {
+    for (const field of document.getElementsByName('anonymous_id')) if (field.value === anonymousId) field.value = '' // a form half filled in
     anonymousId = newId()
     userId = undefined
   }

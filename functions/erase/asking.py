@@ -9,9 +9,9 @@ from shared.aws import leads, queue
 from shared.aws.erasure import TRANSACTION, Erasure, erasure_at, get_erasure, marker_entry, write
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import home_of_address
+from shared.identity import home_of_address, number_hash
 from shared.lead import Alias, Erased, Lead
-from shared.rules.erasing import belonging
+from shared.rules.erasing import belonging, number_held
 
 TRIES = 6
 """Rounds of read and write for a lead that others are writing too."""
@@ -104,10 +104,12 @@ def patience() -> int:
 
 
 def _addresses(lead: Lead) -> tuple[str, ...]:
-    """Return every mail address the lead is known by, as address hashes."""
+    """Return every mail address the lead is known by, as address hashes, and its phone number by its own."""
     named = {text.removeprefix("email#") for text in lead.identities if text.startswith("email#")}
     if lead.address_hash is not None:
         named.add(lead.address_hash)
+    if (number := number_held(lead)) is not None:
+        named.add(number_hash(number, identity_secret()))
     return tuple(sorted(named))
 
 

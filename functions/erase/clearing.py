@@ -29,13 +29,16 @@ from shared.aws.erasure import (
 )
 from shared.aws.secret_values import identity_secret
 from shared.errors import ConflictError
-from shared.identity import address_hash, normal_number, number_hash
+from shared.identity import address_hash, number_hash
 from shared.lead import Alias, Erased, LeadEvent
-from shared.rules.erasing import belonging, is_first, left_over, parted
+from shared.rules.erasing import belonging, is_first, left_over, numbers_said, parted, to_look_at
 from shared.telemetry import logger, metrics
 
 PAGE = 25
 """Items of one step; with the marker or the device they stay far under the 100 of a transaction."""
+
+MOST_ADDRESSES = 2_000
+"""Addresses of an erasure, which its record lists, that it takes up because a browser said them: the record is one item."""
 
 TRIES = 5
 """Rounds for a step whose items others are writing too."""
@@ -140,10 +143,12 @@ def _page(erasure: Erasure) -> tuple[Erasure, list[dict[str, Any]]]:
     if device is None and erasure.state == "clearing" and not after:
         step.counts["homes"] += 1
     secret = identity_secret()
-    step.addresses |= {address_hash(event.email, secret) for event in step.events if event.email}
-    numbers = {normal_number(str(event.traits.get("phone", ""))) for event in step.events if event.source == "server"}
-    step.addresses |= {number_hash(number, secret) for number in numbers if number is not None}
-    new = sorted(step.addresses - set(erasure.addresses))
+    step.addresses |= {
+        address_hash(each.email, secret) for each in step.events if each.email and each.source != "public"
+    }
+    claimed = {address_hash(each.email, secret) for each in step.events if each.email and each.source == "public"}
+    step.addresses |= {number_hash(number, secret) for number in numbers_said(step.events)}
+    new = to_look_at(erasure.addresses, step.addresses, claimed, most=MOST_ADDRESSES)
     return replace(
         erasure,
         home=erasure.home if after else erasure.home + 1,

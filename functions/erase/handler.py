@@ -77,5 +77,5 @@ def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
-        "body": json.dumps(body, ensure_ascii=False),
+        "body": json.dumps(body),
     }

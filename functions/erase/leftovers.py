@@ -6,7 +6,7 @@ from typing import Any
 from shared import table
 from shared.aws.erasure import delete_entry, item_entry
 from shared.instants import instant_text
-from shared.mailing import SendRef
+from shared.rules.erasing import is_send_of
 
 ERASED = "erased"
 """Why the address is never mailed again, unless there was a reason before."""
@@ -78,10 +78,5 @@ def _without(held: Mapping[str, Any], homes: frozenset[str]) -> dict[str, Any]:
     left = {**held, "paused_by": paused or None, table.VERSION: seen + 1}
     for field in ("recent", "confirmations"):
         if field in held:
-            left[field] = [each for each in held[field] if not _is_of(each["send"], homes)]
+            left[field] = [each for each in held[field] if not is_send_of(each["send"], homes)]
     return item_entry(left, seen=seen)
-
-
-def _is_of(send_id: str, homes: frozenset[str]) -> bool:
-    ref = SendRef.parse(send_id)
-    return ref is not None and ref.lead_id in homes

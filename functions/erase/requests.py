@@ -8,8 +8,9 @@ from typing import Any
 from shared.aws.erasure import Erasure
 from shared.aws.secret_values import identity_secret, signing_secret
 from shared.errors import InvalidInputError, RipenError
-from shared.identity import EMAIL, USER, home, names_nobody, normal_email
+from shared.identity import EMAIL, USER, home
 from shared.instants import instant_text
+from shared.intake.fields import email_address, identifier
 from shared.keys import key_kind
 
 MAX_BODY = 8_192
@@ -18,7 +19,6 @@ MAX_BODY = 8_192
 BODY = '{"by": "maria", "reason": "asked by mail"}'
 """What a body is like."""
 
-MAX_IDENTIFIER = 256
 MAX_REASON = 120
 
 _LEAD_ID = re.compile("[a-z2-7]{16}")
@@ -85,7 +85,7 @@ def read_order(said: Mapping[str, Any], at: int) -> Order:
 
 def read_home(said: Mapping[str, Any]) -> str:
     """
-    Return the home of the one identity the body names.
+    Return the home of the one identity the body names, read as the intake reads it.
 
     Raises:
         InvalidInputError: It names none, both, or nobody.
@@ -93,14 +93,17 @@ def read_home(said: Mapping[str, Any]) -> str:
     given = [name for name in ("email", "user_id") if said.get(name) is not None]
     if len(given) != 1:
         raise InvalidInputError("email", "name the person by email or by user_id, one of them")
-    value = said[given[0]]
-    if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_IDENTIFIER or names_nobody(value):
-        raise InvalidInputError(given[0], f"must be text of up to {MAX_IDENTIFIER} characters that names somebody")
+    if not isinstance(said[given[0]], str):
+        raise InvalidInputError(given[0], "must be text")
     if given[0] == "user_id":
-        return home(USER, value, identity_secret())
-    if "@" not in value:
-        raise InvalidInputError("email", "must be a mail address")
-    return home(EMAIL, normal_email(value), identity_secret())
+        user_id = identifier(said["user_id"], "user_id")
+        if user_id is None:
+            raise InvalidInputError("user_id", "names nobody")
+        return home(USER, user_id, identity_secret())
+    email = email_address(said["email"], "email")
+    if email is None:
+        raise InvalidInputError("email", "names nobody")
+    return home(EMAIL, email, identity_secret())
 
 
 def erasure_view(erasure: Erasure) -> dict[str, Any]:

@@ -8,7 +8,7 @@ of an address that is somebody else's, only the person's own part is shown.
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,10 +17,10 @@ from shared.aws import leads, partitions, timeline
 from shared.aws.leads import read_entry
 from shared.aws.secret_values import identity_secret
 from shared.errors import InvalidInputError
-from shared.identity import address_hash
+from shared.identity import address_hash, number_hash
 from shared.instants import DAY, instant_text
-from shared.lead import Alias, Lead
-from shared.rules.erasing import belonging, is_first, parted
+from shared.lead import Alias, Lead, LeadEvent
+from shared.rules.erasing import belonging, is_first, number_held, numbers_said, own_part, parted, to_look_at
 
 SCHEMA = 1
 """Version of the shape of an export."""
@@ -40,6 +40,9 @@ KINDS = {
     table.CONSENT_PREFIX: "consent",
 }
 """What an item is called, by the beginning of its sort key."""
+
+MOST_FOUND = 100
+"""Addresses that only events name, from which on those that a browser said are not followed: the cursor travels in a URL."""
 
 LONGEST_SORT_KEY = 1_024
 """Bytes; DynamoDB refuses a query with a longer one."""
@@ -86,7 +89,8 @@ def export_page(lead: Lead, cursor_text: str | None) -> dict[str, Any]:
     homes = frozenset(leads.homes_of(lead))
     places = _places(lead, homes, cursor.found)
     place = next((each for each in places if _order(each) >= _order(cursor.place)), places[-1])
-    items, after = partitions.page(place, after=cursor.after, limit=PAGE)
+    # A place that is gone since the page before says nothing of where to begin in the next one.
+    items, after = partitions.page(place, after=cursor.after if place == cursor.place else "", limit=PAGE)
     if place.startswith("ADDR#"):
         shown = _of_address(place, items, homes)
     else:
@@ -111,15 +115,18 @@ def _order(place: str) -> tuple[bool, str]:
 
 
 def _addresses(lead: Lead) -> list[str]:
+    """Return the hashes of the mail addresses and of the phone number that the lead itself names."""
     named_by = [text.removeprefix("email#") for text in lead.identities if text.startswith("email#")]
-    return named_by if lead.address_hash is None else [*named_by, lead.address_hash]
+    number = number_held(lead)
+    numbers = [] if number is None else [number_hash(number, identity_secret())]
+    return [*named_by, *numbers] if lead.address_hash is None else [*named_by, *numbers, lead.address_hash]
 
 
 def _of_address(place: str, items: list[dict[str, Any]], homes: frozenset[str]) -> list[dict[str, Any]]:
     name = place.removeprefix("ADDR#")
     if partitions.is_foreign(name, homes):
         return []
-    return [{"kind": _kind(item), "address": name, **_plain(item)} for item in items]
+    return [{"kind": _kind(item), "address": name, **_plain(own_part(item, homes))} for item in items]
 
 
 def _of_home(place: str, items: list[dict[str, Any]], homes: frozenset[str], found: set[str]) -> list[dict[str, Any]]:
@@ -140,13 +147,26 @@ def _of_home(place: str, items: list[dict[str, Any]], homes: frozenset[str], fou
             mine = events if device is None else parted(events, device.claims, homes)[0]
             if mine:
                 shown.append({"kind": "timeline", "home": here, **_plain(item), "events": [e.to_json() for e in mine]})
-            secret = identity_secret()
-            found |= {table.address_pk(address_hash(event.email, secret)) for event in mine if event.email}
+            _note_addresses(mine, found)
         elif device is None or is_first(device.claims, homes):
             shown.append({"kind": _kind(item), "home": here, **_plain(item)})
             held = item.get("paused", ())
             found |= {table.address_pk(name) for name in (*held, *filter(None, [item.get("address")]))}
     return shown
+
+
+def _note_addresses(events: Sequence[LeadEvent], found: set[str]) -> None:
+    """Add the addresses and numbers that the events name to those found."""
+    secret = identity_secret()
+    named = [
+        (table.address_pk(address_hash(event.email, secret)), event.source == "public")
+        for event in events
+        if event.email
+    ]
+    numbers = (table.address_pk(number_hash(number, secret)) for number in numbers_said(events))
+    sure = [*numbers, *(place for place, is_claim in named if not is_claim)]
+    claimed = (place for place, is_claim in named if is_claim)
+    found.update(to_look_at(found, sure, claimed, most=MOST_FOUND))
 
 
 def _kind(item: Mapping[str, Any]) -> str:

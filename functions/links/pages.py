@@ -156,3 +156,9 @@ def ask_to_confirm() -> Answer:
 
 def confirmed() -> Answer:
     return page(200, "Thank you", "Your address is confirmed. Every mail has a link to stop them.")
+
+
+def stopped_since() -> Answer:
+    """Return the answer to a confirmation of a wish that was taken back after it was asked about."""
+    text = "You have told us to stop since we sent you this link, and that holds. Nothing has changed."
+    return page(410, "This link has expired", text)

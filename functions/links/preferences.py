@@ -20,7 +20,7 @@ from shared.identity import event_key
 from shared.lead import LeadEvent, queue_message
 from shared.links import Link
 from shared.mailing import ConsentProof, SendRef, TopicConsent
-from shared.rules.consent import gets, preference_changes
+from shared.rules.consent import gets, is_withdrawn, preference_changes
 from shared.telemetry import logger
 
 LONGEST_FORM = 10_000
@@ -42,14 +42,22 @@ def answered(link: Link, ref: SendRef, event: Mapping[str, Any], *, name: str, n
 
 
 def confirmed(link: Link, ref: SendRef, *, name: str, now: int) -> Answer:
-    """Whoever presses the button reads this mailbox: the address is proved, and opted in, to the topic of the form too."""
+    """
+    Whoever presses the button reads this mailbox: the address is proved, and opted in, to the topic of the form too.
+
+    Where they said stop after they were asked, nothing changes: an old mail is no way around a stop.
+    """
     known = addresses.get_address(link.target)
-    event_id = _again(f"confirm:{name}", known.stopped_at)
     asked_at = next((mail.at for mail in known.confirmations if mail.send_id == link.send_id), None)
+    if is_withdrawn(known, asked_at):
+        logger.info("confirmation is older than the stop", send_id=link.send_id)
+        return pages.stopped_since()
+    event_id = f"confirm:{name}"
     proof = consent_proofs.confirmed(
         ConsentProof(link.target, now, event_key(event_id), "confirmed", "link in our mail"), asked_at
     )
-    topics = {proof.topic: TopicConsent(opted_in_at=now)} if proof.topic and proof.worded_by == "playbook" else {}
+    agreed = proof.topic and proof.worded_by == "playbook" and not is_withdrawn(known, asked_at, topic=proof.topic)
+    topics = {proof.topic: TopicConsent(opted_in_at=now)} if agreed else {}
     addresses.record_consent(link.target, proven_at=now, opted_in_at=now, topics=topics)
     consent_proofs.put(proof)
     _tell(event_id, "Address Confirmed", ref, now, {"address": link.target})

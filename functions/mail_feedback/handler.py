@@ -117,5 +117,5 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
     return {
         "statusCode": int(status),
         "headers": {"content-type": "application/json", "cache-control": "no-store"},
-        "body": json.dumps(body, ensure_ascii=False),
+        "body": json.dumps(body),
     }

@@ -3,7 +3,6 @@
 import json
 import time
 from dataclasses import dataclass
-from functools import cache
 
 from shared import settings
 from shared.aws import clients
@@ -13,9 +12,14 @@ LOOK_AGAIN = 10
 """Least seconds between two looks at a secret that was read already: a made-up key version must not cost a call each."""
 
 
-@cache
-def _value(secret_id: str) -> str:
-    return clients.secrets().get_secret_value(SecretId=secret_id)["SecretString"]
+def _value(secret_id: str, *, again: bool = False) -> str:
+    """Return the secret as it was read, or read `again`; what was read stays while it cannot be."""
+    if again or secret_id not in _values:
+        _values[secret_id] = clients.secrets().get_secret_value(SecretId=secret_id)["SecretString"]
+    return _values[secret_id]
+
+
+_values: dict[str, str] = {}
 
 
 def identity_secret() -> str:
@@ -40,8 +44,7 @@ def signing_secrets(version: str = "") -> dict[str, str]:
     if version in ("", *keys) or 0 <= time.time() - _looked.get(secret_id, 0) < LOOK_AGAIN:
         return keys
     _looked[secret_id] = time.time()
-    _value.cache_clear()
-    return signing_keys(_value(secret_id))
+    return signing_keys(_value(secret_id, again=True))
 
 
 _looked: dict[str, float] = {}
@@ -65,4 +68,4 @@ def slack_secret() -> SlackSecret:
 def forget() -> None:
     """Drop what was read; the next use reads again."""
     _looked.clear()
-    _value.cache_clear()
+    _values.clear()

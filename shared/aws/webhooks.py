@@ -66,6 +66,8 @@ def post(
         status = _status(through or url, body, headers, anywhere=bool(through))
     except PrivateAddressError:
         return Refused("private address")
+    except UnicodeError:
+        return Refused("no address")
     except (OSError, HTTPException) as error:
         return NotNow(type(error).__name__)
     if status // 100 == 2:
@@ -137,10 +139,14 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found not in _GLOBAL:
+            return False
     return found.is_global and not found.is_multicast
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to everybody. The standard library calls more than that global: `fec0::1`, `::127.0.0.1`."""
 
 
 def _hang_up(connection: HTTPConnection) -> None:

@@ -134,6 +134,27 @@ def confirmation_refusal(address: Address, mailbox: Address, now: int) -> str | 
     return None
 
 
+def is_withdrawn(address: Address, asked_at: int | None, *, topic: str | None = None) -> bool:
+    """
+    Tell whether the wish that a confirmation mail asks about was taken back since: then its link opts in no more.
+
+    The link never expires, and a mail is forwarded and found again: what undoes a stop is said after it.
+
+    Args:
+        address: The one that was asked.
+        asked_at: Receive time of the wish; None when nobody knows it any more, which is before any stop.
+        topic: The one that the wish was about, to look at its stop alone; None for everything.
+    """
+    if topic is None and address.suppressed in THEIR_WORD:
+        return True
+    stopped_at = address.stopped_at if topic is None else address.topics.get(topic, NOTHING_SAID).stopped_at
+    return stopped_at is not None and (asked_at is None or stopped_at >= asked_at)
+
+
+THEIR_WORD = ("complained", "erased")
+"""Suppressions that the person asked for."""
+
+
 def mailbox_of(email: str) -> str:
     """
     Return the address of the mailbox that the address is another name of: without its plus tag, at Gmail without dots.

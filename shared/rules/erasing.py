@@ -3,11 +3,12 @@ Whose an item is, when one person is erased or asks what is held: everything at 
 that several people used only their own part.
 """
 
-from collections.abc import Collection, Iterable
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal
 
-from shared.identity import ANONYMOUS
+from shared.identity import ANONYMOUS, normal_number
 from shared.lead import Alias, Entry, Erased, Lead, LeadEvent
+from shared.mailing import SendRef
 from shared.rules.people import GONE, claimed_by, is_gone, named
 
 Belonging = Literal["theirs", "shared", "foreign"]
@@ -60,6 +61,49 @@ def parted(
 def is_first(claims: Collection[tuple[int, str]], homes: Collection[str]) -> bool:
     """Tell whether the person claimed the device first: what else rests there is of the visitor they then were."""
     return bool(claims) and min(claims)[1] in homes
+
+
+def own_part(held: Mapping[str, Any], homes: Collection[str]) -> dict[str, Any]:
+    """Return an item of an address with the messages and holds that are the person's: a phone number can be a family's."""
+    own = dict(held)
+    if "paused_by" in own:
+        own["paused_by"] = {by for by in own["paused_by"] if by.partition("#")[0] in homes}
+    for field in ("recent", "confirmations"):
+        if field in own:
+            own[field] = [each for each in own[field] if is_send_of(each["send"], homes)]
+    return own
+
+
+def is_send_of(send_id: str, homes: Collection[str]) -> bool:
+    """Tell whether a message went to the person."""
+    ref = SendRef.parse(send_id)
+    return ref is not None and ref.lead_id in homes
+
+
+def to_look_at(known: Collection[str], sure: Iterable[str], claimed: Iterable[str], *, most: int) -> list[str]:
+    """
+    Return the addresses that are to be looked at besides the known ones.
+
+    Args:
+        known: Those that are looked at anyway.
+        sure: Those that a server or we ourselves said are the person's.
+        claimed: Those that only a browser said. Whoever has the key of a page can name thousands.
+        most: Known ones and new ones together, from which on those that are only claimed are left out.
+    """
+    new = sorted({*sure} - {*known})
+    return new + sorted({*claimed} - {*known, *new})[: max(0, most - len(known) - len(new))]
+
+
+def numbers_said(events: Iterable[LeadEvent]) -> set[str]:
+    """Return the phone numbers that a server said are the person's. One that a browser names may be anybody's."""
+    said = {normal_number(str(event.traits.get("phone", ""))) for event in events if event.source == "server"}
+    return {number for number in said if number is not None}
+
+
+def number_held(lead: Lead) -> str | None:
+    """Return the phone number of the profile where a server said it: events older than the timeline do not any more."""
+    phone = lead.value("phone") if lead.proven("phone") else None
+    return normal_number(phone) if isinstance(phone, str) else None
 
 
 def left_over(device: Alias, homes: Collection[str]) -> Alias:

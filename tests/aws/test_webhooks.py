@@ -170,7 +170,8 @@ def test_nobody_there_is_tried_again():
 PRIVATE = (
     "127.0.0.1", "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:10.0.0.1",
-    "64:ff9b::a00:1", "2002:a00:1::", "fe80::1%eth0", "192.0.2.1", "2001:db8::1",
+    "64:ff9b::a00:1", "2002:a00:1::", "fe80::1%eth0", "192.0.2.1", "2001:db8::1", "fec0::1", "::a00:1", "64:ff9b:1::a00:1",
+    "5f00::1",
 )  # fmt: skip
 
 
@@ -197,6 +198,19 @@ def test_a_host_that_leads_into_a_private_network_is_never_called(monkeypatch, a
     called = resolving(monkeypatch, address)
     assert ask() == Refused("private address")
     assert called == []
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"])
+def test_a_host_of_the_open_internet_is_called(monkeypatch, address):
+    called = resolving(monkeypatch, address)
+    assert ask() == NotNow("ConnectionRefusedError")
+    assert called == [(address, 443)]
+
+
+@pytest.mark.parametrize("url", ["https://hooks..example.com/x", f"https://{'a' * 64}.example.com/x"])
+def test_a_host_that_no_name_can_be_is_refused(url):
+    """From a playbook that was published before such names were refused there."""
+    assert ask(url) == Refused("no address")
 
 
 def test_one_private_address_among_public_ones_is_enough(monkeypatch):

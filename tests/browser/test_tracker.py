@@ -314,6 +314,18 @@ def test_our_own_form_gets_the_anonymous_id_and_is_not_told_twice(stand, browser
     assert stand.names == ["page"]
 
 
+@pytest.mark.parametrize("said", ["ripen('consent', false)", "ripen('reset')"])
+def test_a_form_forgets_the_visitor_who_refuses_or_leaves_while_filling_it_in(stand, browser_page, said) -> None:
+    go(browser_page, stand.page("/demo", FORM.format(action=f"{stand.api}/forms/demo?write_key=x", more="")))
+    browser_page.focus("[name=email]")
+    before = browser_page.input_value("[name=anonymous_id]")
+    assert len(before) == 32
+    browser_page.evaluate(said)
+    with browser_page.expect_request("**/forms/demo*") as asked:
+        browser_page.click("button")
+    assert before not in str(asked.value.post_data)
+
+
 def test_a_form_read_by_a_script_has_the_anonymous_id_too(stand, browser_page) -> None:
     script = """<script>document.querySelector('form').addEventListener('submit', (event) => {
       event.preventDefault(); window.said = Object.fromEntries(new FormData(event.target)) })</script>"""

@@ -412,7 +412,10 @@ def links() -> dict[str, Schema]:
             ),
         ),
         "GET /y/{token}": link("The page that asks for a confirmation", answer("200", page(), "Changes nothing.")),
-        "POST /y/{token}": link("Confirm an address", answer("200", page(), "Confirmed.")),
+        "POST /y/{token}": link(
+            "Confirm an address",
+            answer("200", page(), "Confirmed.") | answer("410", page(), "Somebody said stop since. Changes nothing."),
+        ),
     }
 
 

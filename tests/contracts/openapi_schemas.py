@@ -288,7 +288,7 @@ def requests() -> Schema:
             "As Amazon SNS posts it.",
         ),
         "EraseByIdentity": closed(
-            order | {name: maybe(text(erasing.MAX_IDENTIFIER)) for name in ("email", "user_id")},
+            order | {"email": maybe(text(fields.MAX_ADDRESS)), "user_id": maybe(text(fields.MAX_IDENTIFIER))},
             order,
             "One of `email` and `user_id`.",
         ),

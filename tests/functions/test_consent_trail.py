@@ -17,7 +17,7 @@ from shared.instants import DAY, HOUR, instant_text
 from shared.keys import mint_key
 from shared.lead import queue_message
 from shared.links import Link, mint
-from shared.mailing import PastSend, SendRef, confirmation_ref
+from shared.mailing import PastSend, SendRef, TopicConsent, confirmation_ref
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context
 from tests.functions.test_score import NOW, event, records
 from tests.rules.test_bots import CHROME, GOOGLEBOT
@@ -71,6 +71,15 @@ def press(context: Context, purpose: str, ref: SendRef, monkeypatch: pytest.Monk
         "requestContext": {"http": {"method": "POST"}},
     }
     assert links.handler(request, context)["statusCode"] == 200
+
+
+def asked_for_the_wish() -> SendRef:
+    """Count the confirmation mail that answers the wish of NOW."""
+    ref = confirmation_ref(LEAD_ID, ADDRESS, 1)
+    known = addresses.get_address(ADDRESS)
+    claim = addresses.claim_entry(known, {"confirmations": addresses.past_items((PastSend(NOW, ref.send_id),))})
+    addresses.clients.dynamodb().transact_write_items(TransactItems=[claim])
+    return ref
 
 
 def test_a_ticked_box_is_kept_as_a_wish_with_its_wording_and_place(aws: Aws, context: Context):
@@ -131,10 +140,7 @@ def test_a_confirmation_carries_the_wish_its_mail_answered(aws: Aws, context: Co
     heard(context, form("f1", NOW), message_id="m1")
     other = form("f2", NOW + 60, properties={"consent": {**BOX, "text": "Something else"}})
     heard(context, other, message_id="m2", at=NOW + 60)
-    ref = confirmation_ref(LEAD_ID, ADDRESS, 1)
-    known = addresses.get_address(ADDRESS)
-    claim = addresses.claim_entry(known, {"confirmations": addresses.past_items((PastSend(NOW, ref.send_id),))})
-    addresses.clients.dynamodb().transact_write_items(TransactItems=[claim])
+    ref = asked_for_the_wish()
     for at in (NOW + 300, NOW + 301):
         press(context, "confirm", ref, monkeypatch, at)
     confirmed, *wishes = shown(context)["trail"]
@@ -146,6 +152,18 @@ def test_a_confirmation_carries_the_wish_its_mail_answered(aws: Aws, context: Co
     )
     assert [wish["proves"] for wish in wishes] == [False, False]
     assert [table.TTL in item for item in trail(aws)] == [True, True, False, False]
+
+
+def test_a_confirmation_pressed_again_does_not_bring_back_a_topic_that_was_stopped_since(
+    aws: Aws, context: Context, monkeypatch
+):
+    heard(context, form("f1", NOW), message_id="m1")
+    ref = asked_for_the_wish()
+    press(context, "confirm", ref, monkeypatch, NOW + 300)
+    assert addresses.get_address(ADDRESS).topics["newsletter"].opted_in_at == NOW + 300
+    addresses.record_consent(ADDRESS, topics={"newsletter": TopicConsent(stopped_at=NOW + 400)})
+    press(context, "confirm", ref, monkeypatch, NOW + 500)
+    assert addresses.get_address(ADDRESS).topics["newsletter"] == TopicConsent(NOW + 300, NOW + 400)
 
 
 def test_a_confirmation_whose_wish_nobody_knows_is_kept_all_the_same(aws: Aws, context: Context, monkeypatch):

@@ -14,7 +14,8 @@ from shared.aws import addresses, clients, consent_proofs, leads, timeline
 from shared.aws.erasure import MARKED
 from shared.aws.items import to_item
 from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
-from shared.instants import DAY, HOUR
+from shared.instants import DAY, HOUR, MINUTE
+from shared.intake.fields import identifier
 from shared.lead import Alias, Erased, Lead, LeadEvent, queue_message
 from shared.mailing import ConsentProof
 from tests.conftest import IDENTITY_SECRET, REGION, Aws, Context
@@ -230,8 +231,16 @@ def test_asking_twice_is_one_erasure(aws: Aws, context: Context, monkeypatch):
     assert aws.items() == before
 
 
+def test_every_user_id_that_the_intake_takes_can_be_named(context: Context):
+    said = "Ada\u00a0Canary"
+    did(context, "o1", "Identified", user_id=identifier(said, "userId"))
+    assert call("/v1/leads/erase", ORDER | {"user_id": said})[0] == 200
+
+
 @pytest.mark.parametrize(
-    "body", [{"email": " Ada.Canary@Northbound.example "}, {"user_id": USER_ID}], ids=["email", "user id"]
+    "body",
+    [{"email": " Ada.Canary@Northbound.example "}, {"user_id": USER_ID}, {"user_id": f" {USER_ID}\t"}],
+    ids=["email", "user id", "user id with blanks around it"],
 )
 def test_who_is_meant_can_be_said_by_address_or_user_id(body, context: Context):
     ada(context)
@@ -280,6 +289,7 @@ def test_only_an_admin_key_erases(kind, context: Context):
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "x" * 121}, "reason"),
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "asked as ada@x.example"}, "reason"),
         (f"/v1/leads/{LEAD_ID}/erase", {"by": "maria", "reason": "x", "force": True}, "force"),
+        (f"/v1/leads/{LEAD_ID}/erase", '{"\\ud800": 1}', "\ud800"),
         ("/v1/leads/erase", ORDER, "email"),
         ("/v1/leads/erase", ORDER | {"email": "a@b.example", "user_id": "u"}, "email"),
         ("/v1/leads/erase", ORDER | {"email": "nobody"}, "email"),
@@ -620,3 +630,18 @@ def test_an_erased_lead_is_in_no_index(aws: Aws, context: Context):
     assert any(table.RANK_KEY in item for item in aws.items())
     ask()
     assert not any(table.RANK_KEY in item for item in aws.items())
+
+
+def test_an_erasure_takes_up_a_bounded_number_of_addresses_that_a_browser_named(context: Context, monkeypatch):
+    """Whoever has the key of a page can name thousands as a user's; the record that lists them is one item of 400 KB."""
+    monkeypatch.setattr(clearing, "MOST_ADDRESSES", 4)
+    ada(context)
+    for number in range(6):
+        did(context, f"p{number}", source="public", user_id=USER_ID, email=f"a{number}@canary.example")
+    own = [f"own{number}@canary.example" for number in range(2)]
+    for email in own:
+        did(context, email, "Identified", user_id=USER_ID, email=email, at=NOW - 50 * MINUTE)
+    done = finish(ask(), monkeypatch)
+    assert done.counts["addresses"] == 4
+    theirs = [ADDRESS, *(address_hash(email, IDENTITY_SECRET) for email in own)]
+    assert {addresses.get_address(name).suppressed for name in theirs} == {"erased"}

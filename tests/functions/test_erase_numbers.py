@@ -5,9 +5,11 @@ import json
 import pytest
 
 from shared import table
-from shared.aws import addresses, deliveries, tasks
+from shared.aws import addresses, clients, deliveries, tasks
+from shared.aws.items import to_item
 from shared.aws.sends import Said
 from shared.identity import number_hash
+from shared.instants import MINUTE
 from shared.mailing import SendRef
 from tests.conftest import IDENTITY_SECRET, Aws, Context
 from tests.erasure_world import EMAIL_ADDRESS, LEAD_ID, USER_ID, ada, ask, did, finish
@@ -19,15 +21,31 @@ NAME = number_hash("+46701234567", IDENTITY_SECRET)
 pytestmark = pytest.mark.usefixtures("erasures")
 
 
-def test_a_number_is_left_as_one_that_is_never_texted(aws: Aws, context: Context, monkeypatch):
+def texted(context: Context) -> None:
+    """Ada, whose customer says that she wants text messages."""
     ada(context)
     consent = {"channel": "sms", "agreed": True, "text": "Text me, said Canary"}
-    did(context, "e3", "Consent Given", user_id=USER_ID, email=EMAIL_ADDRESS, traits={"phone": PHONE}, properties={"consent": consent})  # fmt: skip
+    did(context, "e3", "Consent Given", at=NOW - 50 * MINUTE, user_id=USER_ID, email=EMAIL_ADDRESS, traits={"phone": PHONE}, properties={"consent": consent})  # fmt: skip
     assert addresses.get_address(NAME).opted_in_at is not None
+
+
+def test_a_number_is_left_as_one_that_is_never_texted(aws: Aws, context: Context, monkeypatch):
+    texted(context)
     finish(ask(), monkeypatch)
     left = addresses.get_address(NAME)
     assert (left.suppressed, left.opted_in_at) == ("erased", None)
     assert "Canary" not in str(aws.items(table.address_pk(NAME)))
+
+
+def test_a_number_that_only_the_profile_still_says_is_left_so_too(aws: Aws, context: Context, monkeypatch):
+    """The timeline forgets after 400 days who said it; the lead does not."""
+    texted(context)
+    for item in aws.items():
+        if item[table.SK].startswith(table.EVENTS_PREFIX):
+            clients.dynamodb().delete_item(TableName=aws.table_name, Key=to_item({n: item[n] for n in (table.PK, table.SK)}))  # fmt: skip
+    finish(ask(), monkeypatch)
+    left = addresses.get_address(NAME)
+    assert (left.suppressed, left.opted_in_at) == ("erased", None)
 
 
 def test_a_number_that_only_a_browser_named_is_somebody_elses_perhaps_and_stays(

@@ -7,12 +7,15 @@ import pytest
 
 from functions.leads import export
 from functions.leads.handler import handler
+from functions.score.handler import handler as score
 from shared import table
 from shared.aws import addresses, clients
 from shared.aws.items import to_item
-from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home
-from shared.instants import HOUR
+from shared.identity import ANONYMOUS, EMAIL, USER, address_hash, home, number_hash
+from shared.instants import HOUR, MINUTE
 from shared.keys import mint_key
+from shared.lead import LeadEvent, queue_message
+from shared.mailing import SendRef
 from tests.conftest import IDENTITY_SECRET, SIGNING_SECRET, Aws, Context, sample
 from tests.erasure_world import EMAIL_ADDRESS, EMAIL_HOME, LEAD_ID, NOW, USER_ID, ada, did
 
@@ -120,6 +123,68 @@ def test_the_address_of_somebody_else_is_not_shown(context: Context):
     items = every_item(home(USER, "attacker", IDENTITY_SECRET))
     assert "address" not in kinds(items)
     assert "address" in kinds(every_item(home(USER, "victim", IDENTITY_SECRET)))
+
+
+@pytest.mark.parametrize("timeline", [True, False])
+def test_what_is_held_of_a_phone_number_is_shown(timeline, aws: Aws, context: Context):
+    """Who may text it and since when; also when only the profile still says whose number it is."""
+    ada(context)
+    said = {"channel": "sms", "agreed": True, "text": "Text me"}
+    did(context, "s1", user_id=USER_ID, at=NOW - 50 * MINUTE, traits={"phone": "+46 70 123 45 67"}, properties={"consent": said})  # fmt: skip
+    for item in aws.items():
+        if not timeline and item["SK"].startswith(table.EVENTS_PREFIX):
+            clients.dynamodb().delete_item(TableName=aws.table_name, Key=to_item({n: item[n] for n in ("PK", "SK")}))
+    number = number_hash("+46701234567", IDENTITY_SECRET)
+    assert kinds([item for item in every_item() if item.get("address") == number]) == ["address", "consent"]
+
+
+def test_of_a_number_that_two_people_have_only_the_persons_own_messages_are_shown(aws: Aws, context: Context):
+    number = number_hash("+46701234567", IDENTITY_SECRET)
+    for user_id in ("ada", "bob"):
+        did(context, f"n-{user_id}", "Identified", user_id=user_id, traits={"phone": "+46701234567"})
+    ids = {user_id: home(USER, user_id, IDENTITY_SECRET) for user_id in ("ada", "bob")}
+    sends = [{"at": "2026-11-18T09:00:00Z", "send": SendRef(each, "decision", 1, 0).send_id} for each in ids.values()]
+    holds = {f"{each}#1" for each in ids.values()}
+    put(aws, PK=table.address_pk(number), SK=table.ADDRESS_SK, version=1, recent=sends, paused_by=holds)
+    for user_id, lead_id in ids.items():
+        (held,) = [item for item in every_item(lead_id) if item.get("address") == number]
+        assert ([each["send"] for each in held["recent"]], held["paused_by"]) == (
+            [SendRef(lead_id, "decision", 1, 0).send_id],
+            [f"{lead_id}#1"],
+        ), user_id
+
+
+def test_however_many_addresses_a_browser_names_the_next_page_can_be_asked_for(context: Context):
+    """API Gateway takes 10 KB of address and headers; whoever has the key of a page can name thousands."""
+    said = [
+        LeadEvent(f"m{number}", "Identified", NOW - HOUR, NOW - HOUR, "public", user_id=USER_ID, email=f"a{number}@x.example")
+        for number in range(400)
+    ]  # fmt: skip
+    body = json.dumps(queue_message("public", NOW - HOUR, said))
+    assert score({"Records": [{"messageId": "m", "body": body}]}, context) == {"batchItemFailures": []}
+    did(context, "own", "Identified", user_id=USER_ID, email=EMAIL_ADDRESS, at=NOW - 50 * MINUTE)
+    shown, cursor = set(), None
+    while True:
+        _, answer = page(cursor=cursor)
+        shown |= {item.get("address") for item in answer["items"]}
+        if (cursor := answer["next"]) is None:
+            break
+        assert len(cursor) < 8_000
+    assert ADDRESS in shown
+
+
+def test_a_number_that_only_a_browser_named_is_not_shown(context: Context):
+    said = {"channel": "sms", "agreed": True, "text": "Text me"}
+    did(context, "s1", user_id=USER_ID, traits={"phone": "+46 70 123 45 67"}, properties={"consent": said})
+    did(context, "p1", source="public", user_id="other", traits={"phone": "+46701234567"})
+    assert "address" not in kinds(every_item(home(USER, "other", IDENTITY_SECRET)))
+
+
+def test_a_place_that_is_gone_between_two_pages_hides_nothing_of_the_next(context: Context):
+    ada(context)
+    gone = base64.urlsafe_b64encode(json.dumps(["LEAD#2222222222222222", "Z", []]).encode()).decode()
+    _, first = page(cursor=gone)
+    assert first["items"] != []
 
 
 def test_homes_and_addresses_that_only_events_name_are_shown(context: Context):

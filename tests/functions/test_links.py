@@ -10,9 +10,9 @@ from functions.links import preferences
 from functions.links.handler import handler
 from functions.nurture_send.handler import handler as nurture_send
 from shared import links
-from shared.aws import addresses, consent_proofs
+from shared.aws import addresses
 from shared.errors import DeliveryError
-from shared.instants import instant_text
+from shared.instants import DAY, instant_text
 from shared.lead import Alias
 from shared.links import Link
 from tests.conftest import SIGNING_SECRET, Aws, Context, sample
@@ -132,19 +132,30 @@ def test_pressing_the_button_proves_the_address_and_opts_in(aws: Aws, context: C
     assert (one["name"], one["lead_id"], one["properties"]) == ("Address Confirmed", LEAD_ID, {"address": ADDRESS})
 
 
-def test_a_confirmation_after_a_stop_opts_in_again_and_a_stop_after_it_stops(aws: Aws, context: Context, clock):
-    handler(sample("http_unsubscribe_one_click"), context)
-    clock[0] += 10
+def test_a_confirmation_after_a_stop_changes_nothing(aws: Aws, context: Context, clock):
+    """Its link works for good, and the mail it stands in is forwarded and found again."""
     handler(sample("http_confirm"), context)
-    known = addresses.get_address(ADDRESS)
-    assert (known.stopped_at, known.opted_in_at) == (CLICKED, CLICKED + 10)
     clock[0] += 10
     handler(sample("http_unsubscribe_one_click"), context)
-    assert addresses.get_address(ADDRESS).stopped_at == CLICKED + 20
-    clock[0] += 10
-    handler(sample("http_confirm"), context)
-    said = [(proof.said, proof.at - CLICKED) for proof in consent_proofs.trail(ADDRESS)]
-    assert said == [("confirmed", 30), ("unsubscribed", 20), ("confirmed", 10), ("unsubscribed", 0)]
+    told(aws)
+    before = aws.items()
+    for later in (0, 10, 400 * DAY):
+        clock[0] += later
+        answer = handler(sample("http_confirm"), context)
+        assert (answer["statusCode"], "You have told us to stop since" in answer["body"]) == (410, True)
+    assert aws.items() == before
+    assert told(aws) == []
+
+
+@pytest.mark.parametrize("why", ["complained", "erased"])
+def test_a_confirmation_of_who_complained_or_was_erased_leaves_nothing_behind(aws: Aws, context: Context, why):
+    addresses.clients.dynamodb().transact_write_items(
+        TransactItems=[addresses.claim_entry(addresses.get_address(ADDRESS), {"suppressed": why})]
+    )
+    before = aws.items()
+    assert handler(sample("http_confirm"), context)["statusCode"] == 410
+    assert aws.items() == before
+    assert told(aws) == []
 
 
 def test_a_token_that_is_not_ours_or_not_for_this_is_not_found_and_changes_nothing(aws: Aws, context: Context):

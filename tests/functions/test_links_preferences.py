@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.links import handler as module
 from functions.links import preferences
@@ -384,3 +385,17 @@ def test_a_made_up_version_costs_a_look_at_the_secret_every_ten_seconds_at_most(
     for version in "3456789abc":
         assert handler(request(token=version + TOKEN[1:]), context)["statusCode"] == 404
     assert len(looked) <= 2
+
+
+def test_a_made_up_version_takes_nobody_the_keys_that_were_read(aws: Aws, context: Context, clock, monkeypatch):
+    """Whoever has no key at all can name a version. While the secret cannot be read, their own request alone fails."""
+    assert handler(request(), context)["statusCode"] == 200
+    clock[0] += 60
+
+    def away(**_said: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://secretsmanager.example")
+
+    monkeypatch.setattr(clients.secrets(), "get_secret_value", away)
+    with pytest.raises(EndpointConnectionError):
+        handler(request(token="z" + TOKEN[1:]), context)
+    assert handler(request(), context)["statusCode"] == 200

@@ -377,6 +377,7 @@ def test_a_press_whose_words_slack_does_not_take_is_answered_and_changes_nothing
         lambda body: _without(signed(body), "x-slack-signature"),
         lambda body: _without(signed(body), "x-slack-request-timestamp"),
         lambda body: _with(signed(body), "x-slack-request-timestamp", "soon"),
+        lambda body: _with(signed(body), "x-slack-request-timestamp", "1" * 5_000),
         lambda body: _with(signed(body), "x-slack-signature", "v0=ünsigned"),
         lambda body: _with(signed(body), "x-slack-signature", ""),
     ],

@@ -11,6 +11,7 @@ from shared.rules.consent import (
     confirmation_refusal,
     gets,
     is_given_up,
+    is_withdrawn,
     joined_topic,
     mailbox_of,
     preference_changes,
@@ -159,6 +160,31 @@ def test_another_name_of_a_mailbox_counts_what_the_mailbox_got():
     assert refused(asked(), address(stopped_at=1)) == "stopped"
     assert refused(asked(), address(suppressed="bounced")) == "suppressed"
     assert refused(asked(), address(proven_at=1, opted_in_at=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "asked_at", "withdrawn"),
+    [
+        ({}, 5, False),
+        ({}, None, False),
+        ({"stopped_at": 4}, 5, False),
+        ({"stopped_at": 5}, 5, True),
+        ({"stopped_at": 6, "opted_in_at": 7}, 5, True),
+        ({"stopped_at": 4}, None, True),
+        ({"suppressed": "bounced"}, 5, False),
+        ({"suppressed": "complained"}, 5, True),
+        ({"suppressed": "erased"}, 5, True),
+        ({"topics": {"news": TopicConsent(stopped_at=9)}}, 5, False),
+    ],
+)
+def test_a_wish_is_withdrawn_by_a_stop_since_it_was_asked_about(known, asked_at, withdrawn):
+    assert is_withdrawn(address(**known), asked_at) is withdrawn
+
+
+def test_of_a_topic_its_own_stop_withdraws_the_wish():
+    known = address(topics={"news": TopicConsent(opted_in_at=6, stopped_at=9)})
+    assert [is_withdrawn(known, at, topic="news") for at in (8, 9, 10, None)] == [True, True, False, True]
+    assert not is_withdrawn(known, 5, topic="tips")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.lead import Alias, Erased, Lead, LeadEvent
-from shared.rules.erasing import belonging, is_first, left_over, parted
+from shared.rules.erasing import belonging, is_first, left_over, parted, to_look_at
 from shared.rules.people import first_claimants
 
 HOMES = ("ada", "ada-mail", "kiosk")
@@ -69,3 +69,9 @@ def test_as_many_names_claim_a_shared_device_as_before():
     claims = tuple((at, f"home{at}") for at in range(8))
     assert first_claimants(claims) is None
     assert first_claimants(left_over(Alias("kiosk", "home0", claims), ("home3", "home5")).claims) is None
+
+
+def test_what_is_sure_is_always_looked_at_and_what_is_only_claimed_while_there_is_room():
+    assert to_look_at(["a"], ["c", "a", "b"], ["e", "d", "b"], most=4) == ["b", "c", "d"]
+    assert to_look_at(["a"], ["c", "a", "b"], ["e", "d", "b"], most=2) == ["b", "c"]
+    assert to_look_at(["a", "b"], [], ["a", "c"], most=1) == []
