@@ -46,10 +46,10 @@ def document(playbook, tmp_path, monkeypatch):
     forget()
 
 
-def hand_over_to(owner: str, state: str = "open") -> None:
+def hand_over_to(owner: str, state: str = "open", lead_id: str = LEAD_ID) -> None:
     from shared.aws import handoffs  # noqa: PLC0415 - only this helper writes handoffs
 
-    handoff = Handoff(LEAD_ID, 1, 1, state, "high", owner, "r", NOW, (), ScoreThen(80_000, "A", 1))
+    handoff = Handoff(lead_id, 1, 1, state, "high", owner, "r", NOW, (), ScoreThen(80_000, "A", 1))
     entry = handoffs.create_entry(handoff, None)["Put"]
     clients.dynamodb().put_item(TableName=entry["TableName"], Item=entry["Item"])
 
@@ -137,6 +137,18 @@ def test_a_rep_who_has_the_lead_signs_and_gets_the_answers(aws: Aws, context: Co
     (mail,) = mails()
     assert mail["reply-to"] == "maria@ripen.example"
     assert all("Maria Lindqvist" in part for part in parts(mail))
+
+
+def test_a_rep_signs_whose_handoff_stands_where_another_lead_was_before_a_merge(aws: Aws, context: Context):
+    """The other had been sent back twice; merged, the person is at their qualification 2, and Maria has the first of this."""
+    qualified = Settled(band="early", stage="mql", qualified=True, qualification=2)
+    enrolled(lead=a_lead(settled=qualified, identities={"user#u1": Naming(OTHER, NOW, NOW)}))
+    save([Alias(OTHER, LEAD_ID, (), 1)])
+    hand_over_to("jonas", "rejected")
+    hand_over_to("maria", lead_id=OTHER)
+    deliver(context, order())
+    (mail,) = mails()
+    assert mail["reply-to"] == "maria@ripen.example"
 
 
 @pytest.mark.parametrize(("owner", "state"), [("left", "open"), ("maria", "closed")])
