@@ -190,6 +190,18 @@ def test_while_sales_has_the_lead_the_run_is_paused(aws: Aws, context: Context):
     assert (run_of().status, run_of().reason) == ("paused", "sales has the lead")
 
 
+def test_while_sales_writes_to_the_same_address_as_another_lead_the_run_waits_and_goes_on(aws: Aws, context: Context):
+    """What becomes of the other lead's handoff is told of that lead: a paused run would wait for it for good."""
+    enrolled()
+    transact = clients.dynamodb().transact_write_items
+    transact(TransactItems=[addresses.pause_entry(ADDRESS, f"{OTHER}#1")])
+    deliver(context, order())
+    assert (mails(), run_of().status, run_of().reason) == ([], "active", "sales has the lead")
+    transact(TransactItems=[addresses.resume_entry(ADDRESS, f"{OTHER}#1")])
+    deliver(context, order(at=NOW + DAY))
+    assert len(mails()) == 1
+
+
 def test_an_address_nobody_proved_waits(aws: Aws, context: Context):
     enrolled(consent=False)
     deliver(context, order())

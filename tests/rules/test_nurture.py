@@ -71,7 +71,11 @@ def test_a_due_mail_goes_to_who_consented_at_a_humane_hour():
         (replace(ADDRESS, suppressed="bounced"), Stop("exited", "suppressed: bounced")),
         (replace(ADDRESS, suppressed="complained"), Stop("exited", "suppressed: complained")),
         (replace(ADDRESS, stopped_at=2), Stop("exited", "unsubscribed")),
-        (replace(ADDRESS, paused_by=frozenset({"h"})), Stop("paused", "sales has the lead")),
+        (replace(ADDRESS, paused_by=frozenset({"aaaaaaaaaaaaaaaa#1"})), Stop("paused", "sales has the lead")),
+        (
+            replace(ADDRESS, paused_by=frozenset({"bbbbbbbbbbbbbbbb#1"})),
+            Wait(NOW + DAY, "sales has the lead", anew=True),
+        ),
         (replace(ADDRESS, proven_at=None), Wait(NOW + DAY, "unproven", anew=True)),
         (replace(ADDRESS, opted_in_at=None), Wait(NOW + DAY, "no opt-in", anew=True)),
         (None, Stop("exited", "no address that can be mailed")),
