@@ -538,3 +538,24 @@ def test_whom_sales_sent_stays_until_its_band_changes(book):
 def test_reasons_are_read_from_the_compiled_playbook(playbook):
     assert sent_back(playbook, "not_ready") == SentBack("not_ready", "awareness", 30 * DAY)
     assert sent_back(playbook, "gone") == SentBack("gone", None, 0)
+
+
+def sent_back_by_sales(at, code="not_ready", **said) -> Lead:
+    known = lead(**said)
+    rejected = Register({"outcome": "rejected", "reason": code}, at, "k", proven=True)
+    return replace(known, profile={**known.profile, "sales": rejected})
+
+
+def test_who_cools_down_after_a_rejection_hears_nothing_of_the_track_of_a_new_band_before_its_end(book, model):
+    cool_down = model.cool_downs["not_ready"]
+    assert cool_down > 2 * DAY
+    (entered,) = follow(sent_back_by_sales(NOW - DAY), {}, book(), cause())
+    assert (entered.track, entered.due_at) == ("awareness", NOW - DAY + cool_down)
+    assert (entered.entered_at, entered.reason) == (NOW, "rejected: not_ready")
+    (entered,) = follow(sent_back_by_sales(NOW - cool_down), {}, book(), cause())
+    assert (entered.due_at, entered.reason) == (NOW, "")
+
+
+def test_what_a_rejected_lead_does_itself_begins_a_track_at_once(book):
+    (entered,) = follow(sent_back_by_sales(NOW - DAY), {}, book(SPREE), SPREE_TOLD)
+    assert (entered.track, entered.due_at) == ("deep_dive", NOW)
