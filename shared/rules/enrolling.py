@@ -121,12 +121,16 @@ def follow(lead: Lead, runs: Mapping[str, Enrollment], book: Book, cause: Cause)
 def pause_for_sales(
     lead: Lead, runs: Mapping[str, Enrollment], book: Book, *, handoff: int, version: int, at: int
 ) -> list[Enrollment]:
-    """Return the runs as paused, or ended where the track says so: a rep accepted the lead, and writes to it now."""
+    """
+    Return the runs as paused, or ended where the track says so: a rep accepted the lead, and writes to it now.
+
+    A run that the sender found held before this was heard is paused already, and may have to end.
+    """
     news = (handoff, version)
     changed = {
         run.track: _left(run, book, reason=f"handoff {handoff} accepted", handoff=news, at=at)
         for run in runs.values()
-        if run.status in ("active", "held") and news > run.handoff
+        if run.status in GOING and news > run.handoff
     }
     return one_at_a_time(lead, runs, changed, book, at)
 

@@ -379,6 +379,16 @@ def test_a_track_may_end_when_sales_accepts(book):
     assert (left.status, left.reason, left.ended_at) == ("exited", "handoff 1 accepted", NOW)
 
 
+def test_it_ends_also_when_its_mail_came_due_before_that_was_heard(book):
+    """The sender met the held address first, and paused the run."""
+    met_it = run(status="paused", reason="sales has the lead", due_at=None, planned_at=NOW - 5, ended_at=NOW - 5)
+    (left,) = paused_for_sales(book(awareness={"on_accept": "exit"}), met_it)
+    assert (left.status, left.reason, left.planned_at) == ("exited", "handoff 1 accepted", None)
+    (waits,) = paused_for_sales(book(), met_it)
+    assert (waits.status, waits.handoff, waits.planned_at) == ("paused", (1, 2), NOW - 5)
+    assert paused_for_sales(book(awareness={"on_accept": "exit"}), replace(met_it, handoff=(1, 2))) == []
+
+
 def test_a_late_copy_of_an_acceptance_does_not_pause_what_came_after_it(book):
     assert paused_for_sales(book(), run(handoff=(1, 3))) == []
 
