@@ -252,10 +252,10 @@ def with_sales(lead: Lead, address: Address | None, now: int) -> Wait | Stop | N
     Return what becomes of a message while sales has the lead, or writes to its address; None when neither is so.
 
     What sales does with the lead brings a paused run back. Nobody tells this lead's runs what it does with another lead
-    of the same address, so there the run looks again.
+    of the same address, so there the run looks again; so it does once the lead is lost, which was told before the hold ends.
     """
     holding = set() if address is None else {each.partition("#")[0] for each in address.paused_by}
-    if not holding.isdisjoint(lead.homes):
+    if not holding.isdisjoint(lead.homes) and lead.settled.stage != "lost":
         return Stop("paused", "sales has the lead")
     if holding or lead.settled.stage in NOT_NURTURED:
         return Wait(now + SALES_CHECK, "sales has the lead", anew=True)
