@@ -131,8 +131,18 @@ def _replies(
         if policy.tells == "owner" and not ours:  # nobody but the owner sees what is said to the owner
             under = Place("", member=told.slack) if told.slack and theirs is not None else Place("", channel=channel)
         yield replace(under, name=name), breach_message(facts, run, told, level)
-    elif isinstance(change, HandoffReassigned) and change.owner == facts.owner.id and theirs is None:
+    elif isinstance(change, HandoffReassigned) and change.owner == facts.owner.id:
+        if theirs is not None and _had_it(facts):  # their message stands there since then: an update makes no noise
+            under = Place("", channel=theirs.channel, thread=theirs.ts)
+        elif theirs is not None:
+            return
         yield replace(under, name=f"passed-{change.version}"), passed_on_message(facts, change.version)
+
+
+def _had_it(facts: HandoffFacts) -> bool:
+    """Tell whether the owner had the lead before."""
+    handoff = get_handoff(facts.lead_id, facts.number)
+    return handoff is not None and any(each.owner == facts.owner.id for each in handoff.handovers)
 
 
 def post_once(

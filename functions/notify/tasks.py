@@ -2,8 +2,7 @@
 
 from functions.notify import slack_channel
 from shared import settings
-from shared.aws import deliveries, owners, playbooks, secret_values, tasks, topics
-from shared.aws.handoffs import get_handoff
+from shared.aws import deliveries, handoffs, owners, playbooks, secret_values, tasks, topics
 from shared.aws.leads import get_lead
 from shared.contracts import TaskDue
 from shared.lead import Lead
@@ -42,7 +41,7 @@ def tell(change: TaskDue, *, attempt: str) -> None:
 
 def _owner(lead: Lead, policy: HandoffPolicy) -> Person:
     """Return who has the lead or last had it, if they are still there; else the manager, who finds somebody."""
-    handoff = get_handoff(lead.lead_id, lead.settled.qualification) if lead.settled.qualification else None
+    handoff = handoffs.latest(lead.homes) if lead.settled.qualification else None
     person = None if handoff is None else holder(handoff)
     return policy.person(person) if person is not None and policy.knows(person) else policy.manager
 

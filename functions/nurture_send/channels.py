@@ -157,6 +157,8 @@ def _owner(lead: Lead, playbook: Mapping[str, Any]) -> Owner | None:
     if not lead.settled.qualified:
         return None
     handoff = handoffs.get_handoff(lead.lead_id, lead.settled.qualification)
+    if (handoff is None or not handoff.running) and len(lead.homes) > 1:
+        handoff = handoffs.latest(lead.homes)  # made before a merge, it has the number it had there
     if handoff is None or not handoff.running:
         return None
     person = handoff_policy(playbook).person(handoff.owner)

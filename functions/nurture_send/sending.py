@@ -80,7 +80,7 @@ def _attempt(ref: SendRef, now: int, left: Callable[[], int]) -> bool | None:
     homes = (ref.lead_id,) if lead is None else tuple(dict.fromkeys((ref.lead_id, *lead.homes)))
     runs = enrollments.get_runs(homes, ref.track)
     run = next((each for each in runs if each.lead_id == ref.lead_id), None)
-    if run is None or run.status != "active" or run.next_send != ref:
+    if run is None or not _is_at(run, ref, now):
         logger.info("the run is elsewhere by now", send_id=ref.send_id)
         return False
     if lead is None:
@@ -111,6 +111,11 @@ def _attempt(ref: SendRef, now: int, left: Callable[[], int]) -> bool | None:
     if not isinstance(decision, Send):
         logger.info("no mail", send_id=ref.send_id, decision=type(decision).__name__, reason=decision.reason)
     return _follow(decision, plan, now)
+
+
+def _is_at(run: Enrollment, ref: SendRef, now: int) -> bool:
+    """Tell whether the run plans this message, and was not put off while the order lay on the queue."""
+    return run.status == "active" and run.next_send == ref and run.due_at is not None and run.due_at <= now
 
 
 def _ahead(run: Enrollment, homes: tuple[str, ...], tracks: Mapping[str, Track]) -> Enrollment | None:

@@ -5,7 +5,7 @@ Every write goes together with the change that announces it, in one transaction.
 (`deliveries`) is kept on the same item by `shared/aws/deliveries.py` and is not touched here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -48,6 +48,12 @@ def get_handoffs(lead_id: str) -> list[Handoff]:
         )
     )
     return [Handoff.from_json(lead_id, from_item(item)) for page in pages for item in page["Items"]]
+
+
+def latest(homes: Iterable[str]) -> Handoff | None:
+    """Return the one that a lead with these homes is with, else the newest; a merge leaves each where it was made."""
+    known = [handoff for home in homes for handoff in get_handoffs(home)]
+    return max(known, key=lambda each: (each.running, each.created_at, each.number), default=None)
 
 
 def number_of(sk: str) -> int:

@@ -13,19 +13,18 @@ from shared.mailing import Address, Enrollment
 from shared.rules.consent import refusal
 from shared.rules.model import ScoringModel
 from shared.rules.nurture import (
-    SALES_CHECK,
     Decision,
     MailPolicy,
     Skip,
     Stop,
-    Wait,
     chosen,
     decide_send,
     ending_of,
     timely,
+    with_sales,
 )
 from shared.rules.scoring import evaluate
-from shared.rules.tracks import NOT_NURTURED, Track
+from shared.rules.tracks import Track
 
 OWN_WORD = frozenset({"complained", "manual", "erased"})
 """Suppressions of a mail address that say of the person, not of the mailbox, that they want nothing."""
@@ -57,7 +56,7 @@ def decide_step(
     through = number if step.channel == "sms" and number is not None else address or number
     if through is None:
         return Stop("exited", "no address that can be reached")
-    held = _with_sales(lead, address, now)
+    held = with_sales(lead, address, now)
     if held is not None:
         return held
     arm = chosen(step, track, lead, (address or through).name, model)
@@ -68,14 +67,6 @@ def decide_step(
     if why_not is not None:
         return Skip(arm.content, min(now, run.first_due or now), why_not, step.channel, arm.name)
     return timely(lead, run, track, arm, through, policy=replace(policy, caps=caps), now=now)
-
-
-def _with_sales(lead: Lead, address: Address | None, now: int) -> Wait | Stop | None:
-    if address is not None and address.paused_by:
-        return Stop("paused", "sales has the lead")
-    if lead.settled.stage in NOT_NURTURED:
-        return Wait(now + SALES_CHECK, "sales has the lead", anew=True)
-    return None
 
 
 def _no_text(lead: Lead, track: Track, address: Address | None, number: Address | None) -> str | None:

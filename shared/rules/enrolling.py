@@ -15,6 +15,7 @@ from shared.mailing import PAST_KEPT, Enrollment, PastRun
 from shared.rules.entering import why_not_for
 from shared.rules.model import ScoringModel
 from shared.rules.scoring import Evaluation, evaluate
+from shared.rules.settling import outcome_of
 from shared.rules.tracks import (
     GOING,
     HOLDOUT,
@@ -112,19 +113,24 @@ def follow(lead: Lead, runs: Mapping[str, Enrollment], book: Book, cause: Cause)
         before = runs.get(track.name)
         may_come = track.name not in changed and _may_come(before, track, cause)
         if may_come and _fits(lead, track, book, evaluation, rules):
-            changed[track.name] = _entry(lead, track, before, cause, book.playbook, by=by)
+            entry = _entry(lead, track, before, cause, book.playbook, by=by)
+            changed[track.name] = _cooled(entry, lead, book) if by == "band" else entry
     return one_at_a_time(lead, runs, changed, book, cause.at)
 
 
 def pause_for_sales(
     lead: Lead, runs: Mapping[str, Enrollment], book: Book, *, handoff: int, version: int, at: int
 ) -> list[Enrollment]:
-    """Return the runs as paused, or ended where the track says so: a rep accepted the lead, and writes to it now."""
+    """
+    Return the runs as paused, or ended where the track says so: a rep accepted the lead, and writes to it now.
+
+    A run that the sender found held before this was heard is paused already, and may have to end.
+    """
     news = (handoff, version)
     changed = {
         run.track: _left(run, book, reason=f"handoff {handoff} accepted", handoff=news, at=at)
         for run in runs.values()
-        if run.status in ("active", "held") and news > run.handoff
+        if run.status in GOING and news > run.handoff
     }
     return one_at_a_time(lead, runs, changed, book, at)
 
@@ -347,6 +353,16 @@ def _entry(
         arm=HOLDOUT if held_out else "",
         past=() if before is None else (*before.past, _past(before, cause.at))[-PAST_KEPT:],
     )
+
+
+def _cooled(entry: Enrollment, lead: Lead, book: Book) -> Enrollment:
+    """Return the run of a band as it begins after the cool-down of a rejection, if the lead is in one."""
+    outcome = outcome_of(lead)
+    if outcome is None or outcome.value["outcome"] != "rejected" or entry.due_at is None:
+        return entry
+    code = str(outcome.value.get("reason"))
+    left = outcome.at + book.model.cool_downs.get(code, 0) - entry.entered_at
+    return entry if left <= 0 else replace(entry, due_at=entry.due_at + left, reason=f"rejected: {code}")
 
 
 def _past(run: Enrollment, at: int) -> PastRun:

@@ -226,25 +226,30 @@ def refusal(handoff: Handoff, action: Action, by: str, policy: HandoffPolicy, at
     """Return why the action would come to nothing whatever else is said with it; None when it might not."""
     other = next((person.id for person in policy.people if person.id != handoff.owner), None)
     reason = policy.reject_reasons[0].code if policy.reject_reasons else None
-    trial = Move(action, by, at, reason_code=reason, to=other, until=at + DAY, opportunity="-")
+    later = max(at, handoff.snoozed_until or at) + LEAST_SNOOZE
+    trial = Move(action, by, at, reason_code=reason, to=other, until=later, opportunity="-")
     decision = decide_move(handoff, trial, policy)
     return decision.reason if decision.verdict in ("refused", "repeat") else None
 
 
 def snoozes(handoff: Handoff, policy: HandoffPolicy, at: int) -> tuple[tuple[int, str], ...]:
-    """Return until when the handoff may be put off, with words: two hours, and when the owner's next days of work begin."""
+    """
+    Return until when the handoff may be put off, with words: two hours, and when the owner's next days of work begin.
+
+    Of one that is put off already they count from the end of that.
+    """
     calendar = policy.calendar_of(handoff.owner)
-    last = at + MOST_SNOOZED - (handoff.snoozed_for or 0)
-    day = (at + calendar.offset(at)) // DAY
-    found = [at + 2 * HOUR]
-    for opens, _ in working_spans(calendar, at):
+    since = max(at, handoff.snoozed_until or at)
+    last = since + MOST_SNOOZED - (handoff.snoozed_for or 0)
+    day = (since + calendar.offset(since)) // DAY
+    found = [since + 2 * HOUR]
+    for opens, _ in working_spans(calendar, since):
         if opens > last or len(found) == SNOOZES:
             break
-        if (opens + calendar.offset(opens)) // DAY > day and opens >= at + LEAST_SNOOZE:
+        if (opens + calendar.offset(opens)) // DAY > day and opens >= since + LEAST_SNOOZE:
             day = (opens + calendar.offset(opens)) // DAY
             found.append(opens)
-    since = handoff.snoozed_until or at
-    return tuple((until, calendar.text(until)) for until in found if since < until <= last)
+    return tuple((until, calendar.text(until)) for until in found if until <= last)
 
 
 def _is_repeat(handoff: Handoff, move: Move) -> bool:  # noqa: PLR0911 - one an action

@@ -48,7 +48,7 @@ PROOF_PATIENCE = 30 * DAY
 """How long after entry such a run is given up."""
 
 SALES_CHECK = DAY
-"""How often a run looks again while the lead's stage says sales has it but the address is not paused."""
+"""How often a run looks again while sales has the lead by its stage alone, or another lead of the same address."""
 
 STALE_AFTER = 7 * DAY
 """How long a mail may wait where the playbook is too old to say."""
@@ -235,15 +235,29 @@ def _held(
         "suppressed": Stop("exited", f"suppressed: {address.suppressed}"),
         "stopped": Stop("exited", "unsubscribed"),
         "topic stopped": Stop("exited", f"unsubscribed from {track.topic}"),
-        "paused": Stop("paused", "sales has the lead"),
     }
     if why in endings:
         return endings[why]
+    if why == "paused":
+        return with_sales(lead, address, now)
     if why is not None:
         if now < run.entered_at + PROOF_PATIENCE:
             return Wait(now + PROOF_CHECK, why, anew=True)
         return Stop("exited", f"{why} for {PROOF_PATIENCE // DAY} days")
-    if lead.settled.stage in NOT_NURTURED:
+    return with_sales(lead, address, now)
+
+
+def with_sales(lead: Lead, address: Address | None, now: int) -> Wait | Stop | None:
+    """
+    Return what becomes of a message while sales has the lead, or writes to its address; None when neither is so.
+
+    What sales does with the lead brings a paused run back. Nobody tells this lead's runs what it does with another lead
+    of the same address, so there the run looks again; so it does once the lead is lost, which was told before the hold ends.
+    """
+    holding = set() if address is None else {each.partition("#")[0] for each in address.paused_by}
+    if not holding.isdisjoint(lead.homes) and lead.settled.stage != "lost":
+        return Stop("paused", "sales has the lead")
+    if holding or lead.settled.stage in NOT_NURTURED:
         return Wait(now + SALES_CHECK, "sales has the lead", anew=True)
     return None
 

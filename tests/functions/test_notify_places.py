@@ -150,6 +150,25 @@ def test_who_gets_a_lead_passed_on_is_told_once_everywhere(
     assert f"{said.person(owner).name} had it until" in alert["Message"]
 
 
+@pytest.mark.parametrize("to", ["channel", "owner", "both"])
+def test_who_gets_a_lead_back_is_told_again_where_they_saw_it(
+    to: Any, owner: str, aws: Aws, slack_api: SlackStand, monkeypatch
+):
+    """Their message stands there already, and an update of it makes no noise."""
+    said = tells(monkeypatch, policy(tells=to))
+    told(aws, "HandoffCreated")
+    other = next(each for each in said.owners if each.id != owner)
+    move("reassign", said, to=other.id)
+    told(aws, "HandoffReassigned")
+    before = len(slack_api.replies)
+    move("reassign", said, after=HOUR, to=owner)
+    told(aws, "HandoffReassigned")
+    (reply,) = slack_api.replies[before:]
+    assert f"<@{said.person(owner).slack}>: this lead is yours now" in reply["text"]
+    where = "sales-alerts" if to == "channel" else direct(said, owner)
+    assert reply["ts"] in [each["ts"] for each in by_channel(slack_api)[where]]
+
+
 @pytest.mark.parametrize(
     ("to", "place"), [("channel", "sales-alerts"), ("both", "sales-alerts"), ("owner", "@Helena Novak")]
 )

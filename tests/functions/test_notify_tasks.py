@@ -18,7 +18,7 @@ from shared.bundle import playbook_document
 from shared.errors import DeliveryError
 from shared.handoff import Handoff, ScoreThen
 from shared.instants import DAY, instant_text
-from shared.lead import Settled
+from shared.lead import Naming, Settled
 from shared.mailing import SendRef
 from shared.rules.routing import handoff_policy
 from tests.conftest import Aws, Context, sample
@@ -76,10 +76,10 @@ def another(context: Context) -> Context:
     return replace(context, aws_request_id="11111111-1111-4111-8111-111111111111")
 
 
-def handed_to(owner: str) -> None:
+def handed_to(owner: str, lead_id: str = LEAD_ID) -> None:
     score = ScoreThen(0, "A", 1, ())
     handoff = Handoff(
-        LEAD_ID,
+        lead_id,
         1,
         version=1,
         state="open",
@@ -123,6 +123,18 @@ def test_a_task_is_its_owners_while_the_owner_is_there(aws: Aws, context: Contex
     told(context)
     (alert,) = aws.messages(aws.alerts_queue_url)
     assert alert["MessageAttributes"]["owner"]["Value"] == teller
+
+
+def test_a_task_is_its_owners_whose_handoff_stands_where_another_lead_was_before_a_merge(
+    aws: Aws, context: Context, slack_api
+):
+    other = "b" * 16
+    settled = Settled(band="engaged", stage="mql", qualified=True, qualification=1)
+    given(settled=settled, identities={"user#u1": Naming(other, NOW, NOW)})
+    handed_to("maria", other)
+    told(context)
+    (alert,) = aws.messages(aws.alerts_queue_url)
+    assert alert["MessageAttributes"]["owner"]["Value"] == "maria"
 
 
 def test_a_task_told_twice_is_one(aws: Aws, context: Context, slack_api: SlackStand):

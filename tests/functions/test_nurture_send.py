@@ -46,10 +46,10 @@ def document(playbook, tmp_path, monkeypatch):
     forget()
 
 
-def hand_over_to(owner: str, state: str = "open") -> None:
+def hand_over_to(owner: str, state: str = "open", lead_id: str = LEAD_ID) -> None:
     from shared.aws import handoffs  # noqa: PLC0415 - only this helper writes handoffs
 
-    handoff = Handoff(LEAD_ID, 1, 1, state, "high", owner, "r", NOW, (), ScoreThen(80_000, "A", 1))
+    handoff = Handoff(lead_id, 1, 1, state, "high", owner, "r", NOW, (), ScoreThen(80_000, "A", 1))
     entry = handoffs.create_entry(handoff, None)["Put"]
     clients.dynamodb().put_item(TableName=entry["TableName"], Item=entry["Item"])
 
@@ -139,6 +139,18 @@ def test_a_rep_who_has_the_lead_signs_and_gets_the_answers(aws: Aws, context: Co
     assert all("Maria Lindqvist" in part for part in parts(mail))
 
 
+def test_a_rep_signs_whose_handoff_stands_where_another_lead_was_before_a_merge(aws: Aws, context: Context):
+    """The other had been sent back twice; merged, the person is at their qualification 2, and Maria has the first of this."""
+    qualified = Settled(band="early", stage="mql", qualified=True, qualification=2)
+    enrolled(lead=a_lead(settled=qualified, identities={"user#u1": Naming(OTHER, NOW, NOW)}))
+    save([Alias(OTHER, LEAD_ID, (), 1)])
+    hand_over_to("jonas", "rejected")
+    hand_over_to("maria", lead_id=OTHER)
+    deliver(context, order())
+    (mail,) = mails()
+    assert mail["reply-to"] == "maria@ripen.example"
+
+
 @pytest.mark.parametrize(("owner", "state"), [("left", "open"), ("maria", "closed")])
 def test_without_a_rep_the_company_signs(aws: Aws, context: Context, owner, state):
     enrolled(lead=a_lead(settled=Settled(band="early", stage="mql", qualified=True, qualification=1)))
@@ -176,6 +188,18 @@ def test_while_sales_has_the_lead_the_run_is_paused(aws: Aws, context: Context):
     deliver(context, order(), order())
     assert mails() == []
     assert (run_of().status, run_of().reason) == ("paused", "sales has the lead")
+
+
+def test_while_sales_writes_to_the_same_address_as_another_lead_the_run_waits_and_goes_on(aws: Aws, context: Context):
+    """What becomes of the other lead's handoff is told of that lead: a paused run would wait for it for good."""
+    enrolled()
+    transact = clients.dynamodb().transact_write_items
+    transact(TransactItems=[addresses.pause_entry(ADDRESS, f"{OTHER}#1")])
+    deliver(context, order())
+    assert (mails(), run_of().status, run_of().reason) == ([], "active", "sales has the lead")
+    transact(TransactItems=[addresses.resume_entry(ADDRESS, f"{OTHER}#1")])
+    deliver(context, order(at=NOW + DAY))
+    assert len(mails()) == 1
 
 
 def test_an_address_nobody_proved_waits(aws: Aws, context: Context):

@@ -130,7 +130,7 @@ def test_whoever_says_no_between_decision_and_claim_gets_no_text(
         if not raced:
             raced.append(1)
             if race == "is taken by sales":
-                transact(TransactItems=[addresses.pause_entry(ADDRESS, "h")])
+                transact(TransactItems=[addresses.pause_entry(ADDRESS, f"{LEAD_ID}#1")])
             else:
                 addresses.record_consent(NUMBER_HASH if "number" in race else ADDRESS, stopped_at=NOW)
         return transact(**said)
@@ -228,7 +228,7 @@ def test_a_lead_known_by_its_number_alone_can_be_a_task(aws: Aws, context: Conte
 def test_sales_having_the_lead_holds_its_tasks(aws: Aws, context: Context, tmp_path, monkeypatch):
     put_in_force(tmp_path, monkeypatch, "task")
     enrolled(lead=a_person(), run=on_decision())
-    clients.dynamodb().transact_write_items(TransactItems=[addresses.pause_entry(ADDRESS, "h")])
+    clients.dynamodb().transact_write_items(TransactItems=[addresses.pause_entry(ADDRESS, f"{LEAD_ID}#1")])
     ask(context)
     assert run_of("decision").status == "paused"
     assert send_items(aws) == changes(aws, "TaskDue") == []

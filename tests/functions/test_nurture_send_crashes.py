@@ -63,7 +63,7 @@ def received_it_before(who: Person) -> None:
 
 def held_by_sales(who: Person) -> None:
     mailable(who)
-    clients.dynamodb().transact_write_items(TransactItems=[addresses.pause_entry(who.address, "h")])
+    clients.dynamodb().transact_write_items(TransactItems=[addresses.pause_entry(who.address, f"{who.lead_id}#1")])
 
 
 def stopped(who: Person) -> None:

@@ -11,6 +11,7 @@ from shared.instants import MINUTE, instant_text
 from tests.conftest import Aws, Context
 from tests.nurture_world import (
     ADDRESS,
+    LEAD_ID,
     NOW,
     address_item,
     batch,
@@ -85,7 +86,7 @@ RACES = {
     "unsubscribes": lambda: addresses.record_consent(ADDRESS, stopped_at=NOW),
     "bounces": lambda: addresses.suppress(ADDRESS, "bounced", NOW),
     "is taken by sales": lambda: clients.dynamodb().transact_write_items(
-        TransactItems=[addresses.pause_entry(ADDRESS, "h")]
+        TransactItems=[addresses.pause_entry(ADDRESS, f"{LEAD_ID}#1")]
     ),
     "leaves the track": lambda: enrollments.save(replace(run_of(), status="exited", due_at=None, ended_at=NOW)),
 }
@@ -132,12 +133,12 @@ def test_a_pause_that_ended_meanwhile_leaves_no_paused_run_behind(aws: Aws, cont
     """Sales rejects the lead between our read of the held address and our write of the paused run."""
     enrolled()
     transact, raced = clients.dynamodb().transact_write_items, []
-    transact(TransactItems=[addresses.pause_entry(ADDRESS, "h")])
+    transact(TransactItems=[addresses.pause_entry(ADDRESS, f"{LEAD_ID}#1")])
 
     def late(**said):
         if not raced:
             raced.append(1)
-            transact(TransactItems=[addresses.resume_entry(ADDRESS, "h")])
+            transact(TransactItems=[addresses.resume_entry(ADDRESS, f"{LEAD_ID}#1")])
         return transact(**said)
 
     monkeypatch.setattr(clients.dynamodb(), "transact_write_items", late)

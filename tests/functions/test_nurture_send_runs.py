@@ -125,3 +125,13 @@ def test_mails_that_went_out_are_counted_by_the_hour(aws: Aws, context: Context,
         fail_ses(patch, "MessageRejected")
         deliver(context, order(step=1, at=NOW + 7 * DAY))
     assert mail_control.counted(NOW - DAY, NOW + 7 * DAY) == Counted(1, 0, 0)
+
+
+@pytest.mark.parametrize("planned", [NOW + 30 * DAY, NOW + 1])
+def test_an_order_that_comes_late_sends_nothing_that_was_put_off_meanwhile(aws: Aws, context: Context, planned):
+    """Sales took the lead and sent it back with a cool-down while the order lay on the queue."""
+    enrolled(run=a_run(due_at=planned))
+    deliver(context, order())
+    assert (mails(), run_of().step, run_of().due_at) == ([], 0, planned)
+    deliver(context, order(at=planned))
+    assert run_of().step == 1

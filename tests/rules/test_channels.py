@@ -120,7 +120,7 @@ def test_at_night_everything_waits(decide, channel):
 
 @pytest.mark.parametrize("channel", ["sms", "task", "webhook"])
 def test_while_sales_has_the_lead_everything_is_held(decide, channel):
-    paused = replace(ADDRESS, paused_by=frozenset({"h"}))
+    paused = replace(ADDRESS, paused_by=frozenset({f"{LEAD_ID}#1"}))
     assert decide(channel, address=paused) == Stop("paused", "sales has the lead")
     assert isinstance(decide(channel, lead=known(stage="sql")), Wait)
 

@@ -393,6 +393,16 @@ def test_a_track_may_end_when_sales_accepts(book):
     assert (left.status, left.reason, left.ended_at) == ("exited", "handoff 1 accepted", NOW)
 
 
+def test_it_ends_also_when_its_mail_came_due_before_that_was_heard(book):
+    """The sender met the held address first, and paused the run."""
+    met_it = run(status="paused", reason="sales has the lead", due_at=None, planned_at=NOW - 5, ended_at=NOW - 5)
+    (left,) = paused_for_sales(book(awareness={"on_accept": "exit"}), met_it)
+    assert (left.status, left.reason, left.planned_at) == ("exited", "handoff 1 accepted", None)
+    (waits,) = paused_for_sales(book(), met_it)
+    assert (waits.status, waits.handoff, waits.planned_at) == ("paused", (1, 2), NOW - 5)
+    assert paused_for_sales(book(awareness={"on_accept": "exit"}), replace(met_it, handoff=(1, 2))) == []
+
+
 def test_a_late_copy_of_an_acceptance_does_not_pause_what_came_after_it(book):
     assert paused_for_sales(book(), run(handoff=(1, 3))) == []
 
@@ -552,3 +562,24 @@ def test_whom_sales_sent_stays_until_its_band_changes(book):
 def test_reasons_are_read_from_the_compiled_playbook(playbook):
     assert sent_back(playbook, "not_ready") == SentBack("not_ready", "awareness", 30 * DAY)
     assert sent_back(playbook, "gone") == SentBack("gone", None, 0)
+
+
+def sent_back_by_sales(at, code="not_ready", **said) -> Lead:
+    known = lead(**said)
+    rejected = Register({"outcome": "rejected", "reason": code}, at, "k", proven=True)
+    return replace(known, profile={**known.profile, "sales": rejected})
+
+
+def test_who_cools_down_after_a_rejection_hears_nothing_of_the_track_of_a_new_band_before_its_end(book, model):
+    cool_down = model.cool_downs["not_ready"]
+    assert cool_down > 2 * DAY
+    (entered,) = follow(sent_back_by_sales(NOW - DAY), {}, book(), cause())
+    assert (entered.track, entered.due_at) == ("awareness", NOW - DAY + cool_down)
+    assert (entered.entered_at, entered.reason) == (NOW, "rejected: not_ready")
+    (entered,) = follow(sent_back_by_sales(NOW - cool_down), {}, book(), cause())
+    assert (entered.due_at, entered.reason) == (NOW, "")
+
+
+def test_what_a_rejected_lead_does_itself_begins_a_track_at_once(book):
+    (entered,) = follow(sent_back_by_sales(NOW - DAY), {}, book(SPREE), SPREE_TOLD)
+    assert (entered.track, entered.due_at) == ("deep_dive", NOW)

@@ -462,6 +462,20 @@ def test_a_lead_may_be_put_off_for_two_hours_or_till_the_owners_next_mornings():
         assert decide_move(later, Move("snooze", "maria", AT + DAY, until=until), office).verdict == "moved"
 
 
+def test_who_put_a_lead_off_for_days_may_put_it_off_further():
+    office = replace(POLICY, calendar=weekly("Europe/Stockholm", range(5), 9 * HOUR, 17 * HOUR))
+    later = moved(OPEN, "snooze", until=AT + 4 * DAY)  # a Friday morning; three days are left
+    assert refusal(later, "snooze", "maria", office, AT + 2 * HOUR) is None
+    offered = snoozes(later, office, AT + 2 * HOUR)
+    assert offered[0] == (AT + 4 * DAY + 2 * HOUR, "Fri 9 Jan 2026 12:00 CET")
+    (_, text), *_ = snoozes(moved(OPEN, "snooze", until=AT + 3 * DAY), office, AT + 2 * HOUR)[1:]
+    assert text == "Fri 9 Jan 2026 09:00 CET"
+    for until, _ in offered:
+        assert decide_move(later, Move("snooze", "maria", AT + 2 * HOUR, until=until), office).verdict == "moved"
+    all_of_it = moved(OPEN, "snooze", after=0, until=AT + MOST_SNOOZED)
+    assert snoozes(all_of_it, office, AT + 2 * HOUR) == ()
+
+
 def test_what_would_come_to_nothing_is_said_before_it_is_asked():
     assert refusal(OPEN, "reject", "maria", POLICY, AT) is None
     assert "accepted by Maria Lindqvist" in (refusal(ACCEPTED, "reject", "jonas", POLICY, AT) or "")

@@ -61,6 +61,14 @@ def decide(who=None, run=RUN, track=TRACK, address=ADDRESS, now=NOW, policy=POLI
     return decide_send(who or lead(), run, track, address, policy=policy, model=model(), now=now)
 
 
+def test_a_hold_that_outlives_the_handoff_for_a_moment_pauses_nobody():
+    """The CRM said that the lead is lost: its run goes on at once, and the handoff frees the address a little later."""
+    held = replace(ADDRESS, paused_by=frozenset({"aaaaaaaaaaaaaaaa#1"}))
+    waits = Wait(NOW + DAY, "sales has the lead", anew=True)
+    assert decide(lead(stage="lost"), address=held) == waits
+    assert decide(lead(stage="sql"), address=held) == Stop("paused", "sales has the lead")
+
+
 def test_a_due_mail_goes_to_who_consented_at_a_humane_hour():
     assert decide() == Send("a-1")
 
@@ -71,7 +79,11 @@ def test_a_due_mail_goes_to_who_consented_at_a_humane_hour():
         (replace(ADDRESS, suppressed="bounced"), Stop("exited", "suppressed: bounced")),
         (replace(ADDRESS, suppressed="complained"), Stop("exited", "suppressed: complained")),
         (replace(ADDRESS, stopped_at=2), Stop("exited", "unsubscribed")),
-        (replace(ADDRESS, paused_by=frozenset({"h"})), Stop("paused", "sales has the lead")),
+        (replace(ADDRESS, paused_by=frozenset({"aaaaaaaaaaaaaaaa#1"})), Stop("paused", "sales has the lead")),
+        (
+            replace(ADDRESS, paused_by=frozenset({"bbbbbbbbbbbbbbbb#1"})),
+            Wait(NOW + DAY, "sales has the lead", anew=True),
+        ),
         (replace(ADDRESS, proven_at=None), Wait(NOW + DAY, "unproven", anew=True)),
         (replace(ADDRESS, opted_in_at=None), Wait(NOW + DAY, "no opt-in", anew=True)),
         (None, Stop("exited", "no address that can be mailed")),
