@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from cli import playbook_publish
+from cli.main import STOPPED
 from infra.local.demo.audience import audience
 from infra.local.outputs import Outputs
 from shared import table
@@ -208,8 +209,7 @@ def publish(ripen_here: Ripen, new: Path, at: int, monkeypatch: pytest.MonkeyPat
     if stopped:
         with monkeypatch.context() as broken:
             broken.setattr(playbook_publish, "walk_after", _stop)
-            with pytest.raises(KeyboardInterrupt):
-                ripen_here("playbook", "publish", *asked)
+            assert ripen_here("playbook", "publish", *asked).code == STOPPED
         in_force = playbooks.pointer()
         assert in_force is not None
         assert in_force.bundle == bundle
