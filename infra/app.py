@@ -101,6 +101,9 @@ def main() -> None:
         stage = stage_of(app)
         stage_check.check(stage)
         _, stateless = add_stacks(app, stage)
+        for number, each in enumerate(stage_check.left_to_fill_in(stage), start=1):
+            text = f"infra/stages.py: stage {stage.name}: {each}"
+            cdk.Annotations.of(stateless).add_warning_v2(f"ripen:stage-{number}", text)
         check_agreement(stateless, stage, compiled(stage.playbook), datetime.now(UTC).date())
     except (UnknownStageError, StageMistakeError, PlaybookError, UnsignedPlaybookError) as error:
         sys.exit(str(error))

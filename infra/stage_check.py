@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from infra.log_group import RETENTION
 from infra.stages import Stage
 
+EXAMPLE = "example.com"
+"""The domain that no stage can keep."""
+
 LISTS = ("allowed_origins", "redirect_hosts", "mail_topics_elsewhere", "sns_signatures")
 
 _ORIGIN = re.compile(r"\*|https?://[^/\s]+")
@@ -20,6 +23,14 @@ def check(stage: Stage) -> None:
     """Raises StageMistakeError when something of the stage could not work, with every field that is wrong."""
     if found := list(_mistakes(stage)):
         raise StageMistakeError("\n".join(f"infra/stages.py: stage {stage.name}: {each}" for each in found))
+
+
+def left_to_fill_in(stage: Stage) -> Iterator[str]:
+    """Yield what deploys and does nothing until somebody fills it in: a warning at every synthesis."""
+    if stage.mail_domain == EXAMPLE or stage.mail_domain.endswith(f".{EXAMPLE}"):
+        yield f"mail_domain is {stage.mail_domain}, which nobody can verify: SES will send no mail until it is yours"
+    if stage.keeps_data and not stage.alarms_mail:
+        yield "alarms_mail is empty: alarms will ring where nobody listens"
 
 
 def _mistakes(stage: Stage) -> Iterator[str]:

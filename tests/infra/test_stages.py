@@ -7,7 +7,7 @@ import pytest
 
 from infra import app
 from infra.app import UnknownStageError, stage_of
-from infra.stage_check import StageMistakeError, check
+from infra.stage_check import StageMistakeError, check, left_to_fill_in
 from infra.stages import LOCAL, PROD, STAGES
 from tests.infra.synthesis import DEPLOYED_STAGES, synthesis
 
@@ -115,3 +115,12 @@ def test_a_playbook_with_a_mistake_is_told_as_the_check_tells_it(monkeypatch, tm
 
 def test_a_failed_message_of_the_local_stage_comes_back_within_a_test():
     assert LOCAL.visibility * LOCAL.receive_count <= 30
+
+
+def test_a_stage_says_what_nobody_has_filled_in_yet():
+    domain, alarms = left_to_fill_in(PROD)
+    assert "mail_domain is example.com" in domain
+    assert "alarms_mail is empty" in alarms
+    own = {"mail_domain": "acme.com", "sender": "hello@acme.com", "alarms_mail": "ops@acme.com"}
+    assert list(left_to_fill_in(replace(PROD, **own))) == []
+    assert list(left_to_fill_in(LOCAL)) == []
