@@ -225,13 +225,14 @@ def _may_come(run: Enrollment | None, track: Track, cause: Cause) -> bool:
     Tell whether a run may begin after the one before: cooled down, and by a cause that has not begun it.
 
     One that ended before its first message has nothing to cool down from: whoever says yes later waits for no second time.
-    Where no version tells which change is the older, time does: a copy of what began an earlier run begins no other.
+    Where no version tells whether the change came after the run ended, time does: a copy of what began an earlier run, or
+    of what ended this one, begins no other.
     """
     if run is None:
         return True
     if run.status in ("active", "held") or run.ended_at is None or not _is_news(run, cause):
         return False
-    if cause.at <= run.entered_at and (cause.tells == "end" or run.cause_lead != cause.lead_id):
+    if cause.at <= run.ended_at and (cause.tells == "end" or run.cause_lead != cause.lead_id):
         return False
     is_cool = run.ended_at + track.cool_down <= cause.at
     nothing_sent = run.status == "exited" and run.step == 0 and run.arm != HOLDOUT

@@ -322,6 +322,8 @@ def held_back(run: Enrollment, first: Enrollment) -> Enrollment:
                    planned_at=run.planned_at if run.due_at is None else run.due_at)  # fmt: skip
 
 
-def _standing(run: Enrollment) -> tuple[int, int, str]:
+def _standing(run: Enrollment) -> tuple[int, int, int, str]:
+    """Of two that ended in one second, the one that ended by the later version of the lead ended last."""
     order = {"active": 0, "held": 1, "paused": 2}.get(run.status, 3)
-    return order, run.entered_at if order < 3 else -(run.ended_at or 0), run.lead_id
+    since = run.entered_at if order < 3 else -(run.ended_at or 0)
+    return order, since, -run.cause_version if order == 3 else 0, run.lead_id

@@ -174,16 +174,20 @@ def test_versions_of_a_lead_that_was_merged_away_say_nothing(book):
     assert (left.lead_id, left.status, left.cause_lead, left.cause_version) == (OTHER, "exited", ME, 2)
 
 
-def test_a_change_from_before_the_last_run_begins_none_whosever_it_was(book):
-    began_since = by_track(over(cause_lead=OTHER, entered_at=NOW))
-    assert follow(lead(), began_since, book(), cause(at=NOW)) == []
-    assert states(follow(lead(), began_since, book(), cause(at=NOW + 1))) == {"awareness": "active"}
+BEFORE_IT_BEGAN = {"status": "exited", "step": 0, "entered_at": NOW - 9}
+"""A run that has nothing to cool down from."""
 
 
-def test_a_copy_of_an_end_begins_no_run_anew_that_began_since(book):
+def test_a_change_from_before_the_last_run_ended_begins_none_whosever_it_was(book):
+    over_since = by_track(over(cause_lead=OTHER, ended_at=NOW, **BEFORE_IT_BEGAN))
+    assert follow(lead(), over_since, book(), cause(at=NOW)) == []
+    assert states(follow(lead(), over_since, book(), cause(at=NOW + 1))) == {"awareness": "active"}
+
+
+def test_a_copy_of_an_end_begins_no_run_anew_that_has_ended_since(book):
     ended = over(ended_at=NOW)
-    for entered_at, begun in ((NOW, {}), (NOW - 1, {"later": "active"})):
-        runs = by_track(ended, over("later", entered_at=entered_at, cause="c9"))
+    for ended_at, begun in ((NOW, {}), (NOW - 1, {"later": "active"})):
+        runs = by_track(ended, over("later", cause="c9", ended_at=ended_at, **BEFORE_IT_BEGAN))
         changed = follow(lead(), runs, book(LATER, **NEXT), cause("end", ended=("awareness", 1), version=9))
         assert states(changed) == begun
 

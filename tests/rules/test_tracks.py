@@ -246,6 +246,8 @@ def test_an_active_run_counts_before_one_that_waits_a_paused_one_and_one_that_en
     assert one_per_track([ended, paused]) == ({"awareness": paused}, [])
     sooner = replace(ended, lead_id="d" * 16, ended_at=NOW - 1)
     assert one_per_track([sooner, ended]) == ({"awareness": ended}, [])
+    at_once = replace(ended, lead_id="z" * 16, cause_version=ended.cause_version + 1)
+    assert one_per_track([ended, at_once]) == one_per_track([at_once, ended]) == ({"awareness": at_once}, [])
 
 
 def test_tracks_are_read_from_the_playbook_we_ship(playbook):
